@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+# make [V=1] [O=DIR]        munimentd and muniment in DIR (build)
+# make check                unit tests under ASan and UBSan, no root
+# make test                 everything: scripts/test
+# make demo | bench | lint | fuzz | install DESTDIR=
+
+O        ?= build
+CC       ?= cc
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PREFIX   ?= /usr
+VERSION  := 0.1.0
+
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(2))
+
+CPPFLAGS += -D_GNU_SOURCE -DMUNIMENT_VERSION='"$(VERSION)"' -Iuserspace -I. -I$(O)
+WARNINGS := -Wall -Wextra -Wshadow -Werror
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu11 $(WARNINGS) -fstack-protector-strong -MMD -MP
+LDLIBS   := -lbpf -lelf -lz -lcrypto -lyaml -ljansson -lseccomp -lcap -lpthread
+
+FOLDERS  := base policy ledger kernel pipeline daemon cli
+SOURCES  := $(foreach f,$(FOLDERS),$(wildcard userspace/$(f)/*.c))
+ENTRIES  := userspace/daemon/main.c userspace/cli/main.c
+LIBRARY  := $(filter-out $(ENTRIES),$(SOURCES))
+# Unit tests link what needs no BPF object, so that they run without root and without a skeleton.
+TESTABLE := $(filter-out userspace/kernel/load%.c userspace/daemon/% ,$(LIBRARY)) \
+	    $(wildcard userspace/daemon/config.c)
+
+all: $(O)/munimentd $(O)/muniment
+
+$(O)/muniment.bpf.o: bpf/muniment.bpf.c $(wildcard bpf/*.h) Makefile
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -D__TARGET_ARCH_x86 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
+	$(Q)llvm-strip -g $@ 2>/dev/null || llvm-strip-14 -g $@
+
+$(O)/muniment.skel.h: $(O)/muniment.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name muniment_bpf > $@.tmp && mv $@.tmp $@
+
+$(O)/obj/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+objects = $(patsubst %.c,$(O)/obj/%.o,$(1))
+$(call objects,$(wildcard userspace/kernel/*.c userspace/daemon/*.c)): | $(O)/muniment.skel.h
+
+$(O)/libmuniment.a: $(call objects,$(LIBRARY))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/munimentd: $(O)/obj/userspace/daemon/main.o $(O)/libmuniment.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(O)/muniment: $(O)/obj/userspace/cli/main.o $(O)/libmuniment.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# --- unit tests: each tests/unit/*.c is a program of its own, built with the sanitizers ---------------------------------
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g
+UNITS    := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
+
+$(O)/asan/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c $< -o $@
+
+$(O)/asan/libmuniment.a: $(patsubst %.c,$(O)/asan/%.o,$(TESTABLE))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/unit/%: tests/unit/%.c $(O)/asan/libmuniment.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(SANITIZE) $< $(O)/asan/libmuniment.a $(LDLIBS) -lcmocka -o $@
+
+.SECONDARY:
+units: $(UNITS)
+
+check: units
+	$(Q)scripts/check $(UNITS)
+
+# --- fuzzers: each tests/fuzz/fuzz_*.c; clang's libFuzzer -------------------------------------------------------------------
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 600
+
+$(O)/fuzzobj/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -MMD -MP -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
+
+$(O)/fuzzobj/libmuniment.a: $(patsubst %.c,$(O)/fuzzobj/%.o,$(TESTABLE))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzzobj/libmuniment.a
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(O)/fuzzobj/libmuniment.a $(LDLIBS) -o $@
+
+fuzz: $(FUZZERS)
+	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+fuzz-smoke: $(FUZZERS)
+	$(Q)scripts/fuzz 15 $(FUZZERS)
+
+# --- the rest ---------------------------------------------------------------------------------------------------------------
+BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
+
+$(O)/bench/%: tests/bench/%.c $(O)/libmuniment.a
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< $(O)/libmuniment.a $(LDLIBS) -o $@
+
+benches: $(BENCHES)
+
+bench: all benches
+	$(Q)scripts/bench
+
+test:
+	$(Q)scripts/test
+
+demo:
+	$(Q)scripts/demo
+
+lint:
+	$(Q)scripts/lint
+
+install: all
+	install -D -m 0755 $(O)/munimentd $(DESTDIR)$(PREFIX)/sbin/munimentd
+	install -D -m 0755 $(O)/muniment $(DESTDIR)$(PREFIX)/bin/muniment
+	for p in userspace/man/*.[1-8]; do \
+		install -D -m 0644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/$$(basename $$p) || exit 1; done
+	install -d -m 0755 $(DESTDIR)/etc/muniment/policy.d
+	install -d -m 0700 $(DESTDIR)/var/lib/muniment
+	for p in policies/*.yaml policies/*.json; do \
+		[ ! -e $$p ] || install -D -m 0644 $$p $(DESTDIR)$(PREFIX)/share/muniment/policies/$$(basename $$p) || exit 1; done
+	[ ! -e scripts/munimentd.service ] || \
+		install -D -m 0644 scripts/munimentd.service $(DESTDIR)/lib/systemd/system/munimentd.service
+
+clean:
+	rm -rf $(O)
+
+-include $(shell [ -d $(O) ] && find $(O) -name '*.d')
+
+.PHONY: all units check fuzz fuzz-smoke benches bench test demo lint install clean
+.DELETE_ON_ERROR:

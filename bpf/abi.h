@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/*
+ * Everything that the kernel side and user space must read alike: limits, map keys and values, ring records.
+ *
+ * The only header that both sides include (decide.h builds on it). Padding is explicit, -Wpadded is an error
+ * here, sizes are asserted. Numbers in enums were shipped in ledgers: they are never reused. Enums begin with
+ * an invalid 0.
+ */
+#ifndef MUNIMENT_ABI_H
+#define MUNIMENT_ABI_H
+
+#ifdef __bpf__
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+#else
+#include <linux/types.h>
+#endif
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+/* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
+#define MUNIMENT_ABI_VERSION 1
+
+/* Limits of a policy; the checker refuses more. */
+#define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
+#define ROLES_MAX    256 /* a role_set has a bit for each */
+#define GRANTS_MAX   4096
+#define USERS_MAX    100000
+#define GROUPS_MAX   16384
+#define PROGRAMS_MAX 16384
+
+/* Ids beyond the policy's own stores. */
+#define STORE_CANARY	   64 /* the watchdog's file: every access is denied, none is a finding */
+#define STORE_UNDETERMINED 65 /* on a store's file system, but the walk could not tell in or out */
+#define STORE_IDS	   66
+#define STORE_NONE	   255 /* outside every store */
+
+#define ROLE_WORDS (ROLES_MAX / 64)
+#define COMM_SIZE  16
+
+/* What a task may want of a record. Masks use OPERATION_BIT. */
+enum operation {
+	OPERATION_INVALID = 0,
+	OPERATION_LIST = 1,
+	OPERATION_READ = 2,
+	OPERATION_WRITE = 3,
+	OPERATION_CREATE = 4,
+	OPERATION_DELETE = 5,
+	OPERATION_RENAME = 6,
+	OPERATION_ATTRIBUTES = 7,
+	OPERATION_EXECUTE = 8,
+	OPERATION_END
+};
+#define OPERATION_BIT(op) (1u << (op))
+
+enum store_mode { STORE_MODE_INVALID = 0, STORE_MODE_MONITOR = 1, STORE_MODE_ENFORCE = 2 };
+enum store_audit { STORE_AUDIT_INVALID = 0, STORE_AUDIT_REQUIRED = 1, STORE_AUDIT_BEST_EFFORT = 2 };
+
+enum mechanism {
+	MECHANISM_INVALID = 0,
+	MECHANISM_LSM = 1,
+	MECHANISM_FMOD_RET = 2,
+	MECHANISM_TRACING = 3,
+	MECHANISM_END
+};
+
+/* Where an access was seen. */
+enum hook {
+	HOOK_INVALID = 0,
+	HOOK_FILE_OPEN = 1, /* security_file_open, or the exit of an opening system call */
+	HOOK_FILE_PERMISSION =
+		2, /* security_file_permission: a read, write or listing through a descriptor */
+	HOOK_INODE_LINK = 3,
+	HOOK_INODE_RENAME = 4,
+	HOOK_IO_URING = 5, /* an io_uring tracepoint, where only `tracing` is to be had */
+	HOOK_END
+};
+
+enum verdict { VERDICT_INVALID = 0, VERDICT_ALLOW = 1, VERDICT_DENY = 2 };
+
+/* What became of the access. Monitor mode: wanted DENY, enforced ALLOWED. */
+enum enforced {
+	ENFORCED_INVALID = 0,
+	ENFORCED_ALLOWED = 1,
+	ENFORCED_DENIED = 2,  /* the system call failed */
+	ENFORCED_STOPPED = 3, /* the caller was killed before it ran on */
+	ENFORCED_END
+};
+
+enum reason {
+	REASON_INVALID = 0,
+	REASON_GRANTED = 1,
+	REASON_NOT_GRANTED = 2,
+	REASON_UNDETERMINED = 3, /* the chain of directories does not end at the file system's root */
+	REASON_TOO_DEEP = 4,	 /* more than WALK_DEPTH_MAX directories */
+	REASON_BORDER = 5,	 /* a name of a record would come to lie outside its store */
+	REASON_CANARY = 6,
+	REASON_END
+};
+
+#define RECORD_FLAG_PATH_CUT 0x0001 /* the path's uppermost directories are missing */
+#define RECORD_FLAG_PATH_OUTSIDE                                                                             \
+	0x0002 /* a name outside the store; the path begins at the file system's root */
+#define RECORD_FLAG_MONITOR	0x0004 /* the store is only monitored */
+#define RECORD_FLAG_EXE_CHANGED 0x0008 /* the task set its own /proc/self/exe: it counts as no program */
+#define RECORD_FLAG_BY_LOGIN	0x0010 /* the person was taken from the login uid, else from the acting uid */
+#define RECORD_FLAG_NO_CACHE	0x0020 /* a cache could not be allocated */
+#define RECORD_FLAGS_ALL	0x003f
+
+#define ID_UNSET 0xffffffffu /* login uid or session never set */
+
+#define WALK_DEPTH_MAX 512 /* directories between a file and its file system's root; deeper fails closed */
+
+struct role_set {
+	__u64 words[ROLE_WORDS];
+};
+
+/*
+ * An inode for good: numbers are reused, (number, generation) is not. dev is the kernel's (major << 20 |
+ * minor): of the super block, but of the subvolume on btrfs, whose subvolumes number their inodes apart.
+ */
+struct object_id {
+	__u64 ino;
+	__u32 dev;
+	__u32 generation;
+};
+
+enum record_kind { RECORD_INVALID = 0, RECORD_ACCESS = 1, RECORD_PROGRAM = 2, RECORD_END };
+
+struct record_header {
+	__u32 size; /* of the whole record in bytes, path included */
+	__u16 kind; /* enum record_kind */
+	__u16 cpu;
+	__u64 sequence; /* per CPU, from 1, without gaps unless records were lost */
+	__u64 boot_ns;	/* CLOCK_BOOTTIME */
+};
+
+/*
+ * One decided access. path holds path_count names, each ended by NUL, the file's own first and the one below
+ * the store's root last; path_bytes in all. A store's root itself has none.
+ */
+struct record_access {
+	struct record_header header;
+	struct object_id file;
+	struct object_id program; /* the inode of the executable; all 0 for kernel threads */
+	__u64 file_size;
+	__u64 cgroup;
+	__u64 start_boot_ns; /* of the thread group's leader */
+	__u32 tgid;
+	__u32 pid;
+	__u32 parent_tgid;
+	__u32 uid;	 /* acting: effective */
+	__u32 gid;	 /* effective */
+	__u32 login_uid; /* ID_UNSET when nobody logged in */
+	__u32 session;	 /* ID_UNSET likewise */
+	__u32 file_mode; /* i_mode */
+	__u32 open_flags;
+	__u32 policy_generation;
+	__u32 root;	  /* index of the store's root in the policy image; undefined with PATH_OUTSIDE */
+	__u16 operations; /* mask of OPERATION_BIT */
+	__u16 flags;	  /* RECORD_FLAG_… */
+	__u8 store;
+	__u8 hook;
+	__u8 mechanism;
+	__u8 wanted;
+	__u8 enforced;
+	__u8 reason;
+	__u16 path_count;
+	__u32 path_bytes;
+	char comm[COMM_SIZE];
+	__u32 reserved;
+	char path[];
+};
+
+/* The name of a program, sent before the first access record that bears its id; path as in record_access, up
+ * to its root. */
+struct record_program {
+	struct record_header header;
+	struct object_id program;
+	__u32 path_bytes;
+	__u16 path_count;
+	__u16 flags; /* RECORD_FLAG_PATH_CUT */
+	char path[];
+};
+
+/*
+ * Records come in these sizes only (a reservation's size must be a constant). A name is copied whole or not
+ * at all, hence the slack of one longest name that each size has; the small one takes only short names.
+ */
+#define PATH_SMALL	128
+#define PATH_SMALL_NAME 64
+#define PATH_MEDIUM	768
+#define PATH_LARGE	4096
+#define PATH_NAME	256
+#define RECORD_SIZE_MAX (sizeof(struct record_access) + PATH_LARGE + PATH_NAME)
+#define RING_SIZE_BYTES (8u << 20)
+
+/* Map keys and values. `slot` is 0 or 1: the loader fills the idle slot, then switches control.slot. */
+struct id_key { /* users, groups */
+	__u32 slot;
+	__u32 id;
+};
+
+struct user_roles {
+	struct role_set by_user;       /* roles whose users condition accepts this uid */
+	struct role_set by_membership; /* roles whose groups condition accepts this uid's groups */
+};
+
+struct object_key { /* programs, store roots, marked files */
+	struct object_id id;
+	__u32 slot;
+	__u32 reserved;
+};
+
+struct store_root {
+	__u32 store;
+	__u32 root; /* index for record_access.root */
+};
+
+struct store_rules {
+	struct role_set granted[OPERATION_END]; /* roles that may do the operation; entry 0 is unused */
+	__u32 mode;				/* enum store_mode */
+	__u32 audit;				/* enum store_audit */
+};
+
+struct device_key {
+	__u32 slot;
+	__u32 dev; /* of the super block */
+};
+
+struct device_rules { /* what to do where the walk cannot tell */
+	__u32 mode;
+	__u32 audit;
+};
+
+#define FILTER_WORDS 8 /* 512 bits: exact enough for 64 stores, and a cache line */
+
+struct policy_slot {
+	struct role_set any_user; /* roles without a users condition */
+	struct role_set any_group;
+	struct role_set any_program;
+	struct role_set now; /* roles in force at this hour */
+	__u64 devices[FILTER_WORDS];
+	__u64 roots[FILTER_WORDS];
+	__u32 generation;
+	__u32 reserved;
+};
+
+/* Written by the loader, read at every hook; the BPF side only adds to epoch. */
+struct control {
+	__u64 epoch; /* stamps cached answers; raised at a policy switch and when a directory crosses a border
+		      */
+	__u32 slot;  /* the policy slot in force */
+	__u32 instance; /* the loaded object whose programs speak; others stay silent */
+	__u32 keeper; /* tgid of the daemon: its own listing of the stores at load is no access by a person */
+	__u32 reserved;
+	struct policy_slot slots[2];
+};
+
+/* Counted per CPU; `sequence` numbers the records, lost ones included. */
+enum counter {
+	COUNTER_LOST = 0,	   /* no room in the ring */
+	COUNTER_LOST_DENIED = 1,   /* of those, accesses denied because their store requires the record */
+	COUNTER_UNDETERMINED = 2,  /* walks that ended nowhere */
+	COUNTER_TOO_DEEP = 3,	   /* walks that were given up */
+	COUNTER_NO_CACHE = 4,	   /* inode or task storage could not be had */
+	COUNTER_READ_FAILED = 5,   /* a helper that reads kernel memory failed */
+	COUNTER_RULES_MISSING = 6, /* a store without rules: the loader's mistake */
+	COUNTER_END
+};
+
+struct cpu_state {
+	__u64 sequence; /* of the last record, sent or lost */
+	__u64 counters[COUNTER_END];
+};
+
+/* What iter/task_file tells of a descriptor of the loader. */
+struct identified {
+	struct object_id id;
+	__u32 fd;
+	__u32 super_dev;
+	__u32 mode;
+	__u32 reserved;
+};
+
+#pragma GCC diagnostic pop
+
+_Static_assert(sizeof(struct record_header) == 24, "record_header");
+_Static_assert(sizeof(struct record_access) == 160, "record_access");
+_Static_assert(sizeof(struct record_program) == 48, "record_program");
+_Static_assert(sizeof(struct object_key) == 24, "object_key");
+_Static_assert(sizeof(struct store_rules) == 296, "store_rules");
+_Static_assert(sizeof(struct identified) == 32, "identified");
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/*
+ * The decision: who may do what to a store. Pure functions over plain structs, the only place that knows
+ * these rules. Compiled for BPF (bpf/access.bpf.h) and for user space (policy_explain, tests): the same code
+ * answers both.
+ */
+#ifndef MUNIMENT_DECIDE_H
+#define MUNIMENT_DECIDE_H
+
+#include "abi.h"
+
+/* The roles that accept an actor, dimension by dimension. A role holds only when every dimension accepts it.
+ */
+struct decide_actor {
+	struct role_set by_user;
+	struct role_set by_group;
+	struct role_set by_program;
+	struct role_set now;
+};
+
+static inline __attribute__((always_inline)) void decide_roles(const struct decide_actor *actor,
+							       struct role_set *ret_roles)
+{
+	for (int i = 0; i < ROLE_WORDS; i++)
+		ret_roles->words[i] = actor->by_user.words[i] & actor->by_group.words[i] &
+				      actor->by_program.words[i] & actor->now.words[i];
+}
+
+static inline __attribute__((always_inline)) int decide_meets(const struct role_set *a,
+							      const struct role_set *b)
+{
+	__u64 both = 0;
+
+	for (int i = 0; i < ROLE_WORDS; i++)
+		both |= a->words[i] & b->words[i];
+	return both != 0;
+}
+
+/* The operations that these roles may do in a store, as a mask of OPERATION_BIT. Nothing is granted by
+ * default. */
+static inline __attribute__((always_inline)) __u32 decide_granted(const struct store_rules *rules,
+								  const struct role_set *roles)
+{
+	__u32 granted = 0;
+
+	for (int op = OPERATION_LIST; op < OPERATION_END; op++)
+		if (decide_meets(&rules->granted[op], roles))
+			granted |= OPERATION_BIT(op);
+	return granted;
+}
+
+/* Every operation of a combined access must be granted; one that asks for nothing is denied. */
+static inline __attribute__((always_inline)) __u32 decide_verdict(__u32 operations, __u32 granted)
+{
+	return operations && !(operations & ~granted) ? VERDICT_ALLOW : VERDICT_DENY;
+}
+
+/* What a wanted verdict comes to in a store of this mode under a mechanism that can or cannot prevent. */
+static inline __attribute__((always_inline)) __u32 decide_enforced(__u32 wanted, __u32 mode, __u32 mechanism)
+{
+	if (wanted == VERDICT_ALLOW || mode != STORE_MODE_ENFORCE)
+		return ENFORCED_ALLOWED;
+	return mechanism == MECHANISM_TRACING ? ENFORCED_STOPPED : ENFORCED_DENIED;
+}
+
+/* The bit that stands for a number in a filter of FILTER_WORDS words: multiplicative hashing, so that
+ * neighbours spread. */
+static inline __attribute__((always_inline)) __u32 decide_filter_bit(__u64 number)
+{
+	return (__u32)((number * 0x9e3779b97f4a7c15ull) >> 55);
+}
+
+#endif
