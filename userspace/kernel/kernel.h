@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The BPF objects from the daemon's point of view: probe what this kernel can do, load, bring a policy into
+ * force, attach, watch that every mechanism still decides. Owns all BPF descriptors, pins and the canary
+ * files. Called by the keeper only.
+ */
+#ifndef MUNIMENT_KERNEL_KERNEL_H
+#define MUNIMENT_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "policy/policy.h"
+
+struct kernel;
+struct ring;
+
+struct kernel_options {
+	const char *pin_dir;   /* a directory on bpffs, "/sys/fs/bpf/muniment": maps are pinned here always */
+	const char *run_dir;   /* for the canary files, "/run/muniment" */
+	bool pin_links;	       /* leave links pinned so that enforcement outlives the daemon */
+	unsigned scope_cgroup; /* reserved: 0 */
+	enum mechanism only;   /* MECHANISM_INVALID: the strongest that works; tests force one */
+};
+
+/* Which mechanism serves a hook, and why not a stronger one. */
+struct kernel_serving {
+	const char *operation;	  /* "open", "read and write", "link", "rename" */
+	enum mechanism mechanism; /* MECHANISM_INVALID: served by none */
+	const char *program;	  /* name of the BPF program, NULL when none */
+	bool can_prevent;
+	char why_not_stronger[160]; /* "" when it is the strongest */
+};
+
+struct kernel_counters {
+	uint64_t sequence; /* sum over all CPUs of numbers given to records */
+	uint64_t counters[COUNTER_END];
+	uint64_t missed_runs; /* times the kernel skipped one of our programs (recursion), from bpf_prog_info
+			       */
+};
+
+enum kernel_canary { KERNEL_CANARY_OK, KERNEL_CANARY_SILENT, KERNEL_CANARY_UNTESTED };
+
+/*
+ * Loads the programs and opens (adopts) the pinned maps, attaches nothing yet. *ret_adopted tells whether
+ * maps of an earlier daemon were found, whose ring still holds records. -EPERM, -EOPNOTSUPP with a message
+ * logged: this host cannot run any mechanism.
+ */
+int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel, bool *ret_adopted);
+
+/* Detaches what is not pinned and frees everything. With keep: links and maps stay pinned; else pins are
+ * removed. */
+void kernel_close(struct kernel *k, bool keep);
+
+/*
+ * Resolves the image's stores and programs to inodes, fills the idle slot and switches to it: atomic for
+ * every access. generation numbers the policy in the records that follow. 0 or -errno; on error the former
+ * policy is in force.
+ */
+int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation);
+
+/* Attaches every operation by its mechanism; then detaches links that an earlier daemon left. 0 or -errno. */
+int kernel_attach(struct kernel *k);
+
+/* n_serving entries, valid as long as k. */
+const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *ret_n);
+
+/* The weakest mechanism over all operations: what "enforce" comes to here. */
+bool kernel_can_prevent(const struct kernel *k);
+
+struct ring *kernel_ring(struct kernel *k);
+int kernel_ring_fd(const struct kernel *k);
+
+/* Per-CPU sequence numbers: fills up to max entries, returns the number of possible CPUs or -errno. */
+int kernel_sequences(const struct kernel *k, uint64_t *sequences, unsigned max);
+int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters);
+
+/*
+ * Touches the canary files. KERNEL_CANARY_SILENT: a mechanism that looks attached decides nothing; *ret_what
+ * names it (static text). The records that the probes cause bear STORE_CANARY; with MECHANISM_TRACING the
+ * caller reports each of them by kernel_canary_seen, and silence is told at the next probe.
+ */
+enum kernel_canary kernel_canary_probe(struct kernel *k, const char **ret_what);
+void kernel_canary_seen(struct kernel *k, const struct record_access *record);
+
+/* The path of a store's root, for record_access.root of that policy generation (this or the one before); NULL
+ * if unknown. */
+const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32_t root);
+
+#endif
