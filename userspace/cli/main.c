@@ -13,14 +13,13 @@ static const struct command commands[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]) - 1)
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(const char *group)
 {
 	printf("Usage: muniment %sCOMMAND [OPTION…]\n", group ? group : "");
 	printf("Guards health records in the kernel, and proves who touched them.\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		const struct command *c = &commands[i];
+	for (const struct command *c = commands; c->name; c++) {
 		char name[64];
 
 		if (group && (!c->group || strcmp(c->group, group)))
@@ -35,12 +34,10 @@ static void print_help(const char *group)
 
 static int unknown(const char *typed, const char *group)
 {
-	const char *words[2 * N_COMMANDS + 1], *near;
+	const char *words[N_COMMANDS] = {NULL}, *near;
 	size_t n = 0;
 
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		const struct command *c = &commands[i];
-
+	for (const struct command *c = commands; c->name; c++) {
 		if (group ? c->group && !strcmp(c->group, group) : true)
 			words[n++] = group || !c->group ? c->name : c->group;
 	}
@@ -77,9 +74,7 @@ int main(int argc, char **argv)
 		printf("muniment %s\n", MUNIMENT_VERSION);
 		return EXIT_GOOD;
 	}
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		const struct command *c = &commands[i];
-
+	for (const struct command *c = commands; c->name; c++) {
 		if (!c->group && !strcmp(c->name, first))
 			return run(c, 1, argc, argv);
 		if (!c->group || strcmp(c->group, first))
