@@ -42,7 +42,7 @@ put_away() {
 run_case() {
 	local case=$1 name limit
 	name=$(basename "$case" .sh)
-	limit=$(sed -n 's/^# timeout: *\([0-9]*\).*/\1/p' "$case" | head -n 1)
+	limit=$(sed -n 's/^# timeout: *\([0-9]*\).*/\1/p' "$TREE/$case" | head -n 1)
 	MOUNTS_BEFORE=$(mounts)
 	PINS_BEFORE=$(pins)
 	GROUP=/sys/fs/cgroup/case-$name
