@@ -64,6 +64,7 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(STORE_SYSTEM, "store-system", ERROR)                                                               \
 	X(STORE_PROTECTED, "store-protected", ERROR)                                                         \
 	X(STORE_OVERLAP, "store-overlap", ERROR)                                                             \
+	X(STORE_MOUNT, "store-mount", WARNING)                                                               \
 	/* the host: who */                                                                                  \
 	X(UNKNOWN_USER, "unknown-user", ERROR)                                                               \
 	X(UNKNOWN_GROUP, "unknown-group", ERROR)                                                             \

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the bytes of a YAML document mean: UTF-8, and the type of a scalar by the rules of YAML 1.2's core
- * schema, with YAML 1.1's further booleans told apart, because half the tools an admin uses read `no` as
- * false.
+ * What the bytes of a YAML document mean: UTF-8, equal scalars, and the type of a scalar by the rules of
+ * YAML 1.2's core schema, with YAML 1.1's further booleans told apart, because half the tools an admin uses
+ * read `no` as false.
  *
  * Owns nothing. Called by the policy's reader.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "policy/ytree.h"
 
@@ -148,4 +149,41 @@ const char *ynode_describe(const struct ynode *node)
 	default:
 		return "a word";
 	}
+}
+
+struct scalar_ref {
+	const struct ynode *node;
+	size_t order;
+};
+
+static int compare_scalars(const void *a, const void *b)
+{
+	const struct scalar_ref *x = a, *y = b;
+	int by_text = strcmp(x->node->text, y->node->text);
+
+	return by_text ? by_text : (x->order > y->order) - (x->order < y->order);
+}
+
+int ynode_duplicates(const struct ynode *node, size_t step,
+		     void (*each)(void *arg, const struct ynode *first, const struct ynode *again), void *arg)
+{
+	struct scalar_ref *refs = calloc(node->n + 1, sizeof(*refs));
+	const struct ynode *first = NULL;
+	size_t n = 0;
+
+	if (!refs)
+		return -ENOMEM;
+	for (size_t i = 0; i < node->n; i += step) {
+		if (node->items[i]->kind == YNODE_SCALAR)
+			refs[n++] = (struct scalar_ref){node->items[i], i};
+	}
+	qsort(refs, n, sizeof(*refs), compare_scalars);
+	for (size_t i = 0; i < n; i++) {
+		if (first && strcmp(first->text, refs[i].node->text) == 0)
+			each(arg, first, refs[i].node);
+		else
+			first = refs[i].node;
+	}
+	free(refs);
+	return 0;
 }

@@ -121,43 +121,20 @@ static bool close_collection(struct builder *b, struct ynode *node)
 	return true;
 }
 
-struct key_ref {
-	const struct ynode *key;
-	size_t order;
-};
-
-static int compare_keys(const void *a, const void *b)
+static void report_duplicate_key(void *arg, const struct ynode *first, const struct ynode *again)
 {
-	const struct key_ref *x = a, *y = b;
-	int by_text = strcmp(x->key->text, y->key->text);
+	struct builder *b = arg;
 
-	return by_text ? by_text : (x->order > y->order) - (x->order < y->order);
+	finding_other(finding_add(b->findings, POLICY_DUPLICATE_KEY, again->at,
+				  "the key \"%s\" stands twice in the same mapping", first->text),
+		      first->at);
 }
 
 /* libyaml lets a key stand twice, and most readers then take the last: an admin would never learn of it. */
 static bool find_duplicate_keys(struct builder *b, const struct ynode *map)
 {
-	struct key_ref *keys = calloc(map->n / 2 + 1, sizeof(*keys));
-	const struct ynode *first = NULL;
-	size_t n = 0;
-
-	if (!keys)
+	if (ynode_duplicates(map, 2, report_duplicate_key, b) < 0)
 		return no_memory(b);
-	for (size_t i = 0; i + 1 < map->n; i += 2) {
-		if (map->items[i]->kind == YNODE_SCALAR)
-			keys[n++] = (struct key_ref){map->items[i], i};
-	}
-	qsort(keys, n, sizeof(*keys), compare_keys);
-	for (size_t i = 0; i < n; i++) {
-		if (!first || strcmp(first->text, keys[i].key->text) != 0) {
-			first = keys[i].key;
-			continue;
-		}
-		finding_other(finding_add(b->findings, POLICY_DUPLICATE_KEY, keys[i].key->at,
-					  "the key \"%s\" stands twice in the same mapping", first->text),
-			      first->at);
-	}
-	free(keys);
 	return true;
 }
 

@@ -71,4 +71,12 @@ enum yscalar ynode_scalar(const struct ynode *node);
 /* What the node is, for messages: "a list", "a mapping", "nothing", "a truth value", "a number", "a word". */
 const char *ynode_describe(const struct ynode *node);
 
+/*
+ * Calls back for each scalar of a list (step 1) or key of a mapping (step 2) whose text an earlier one has. 0
+ * or -ENOMEM.
+ */
+int ynode_duplicates(const struct ynode *node, size_t step,
+		     void (*each)(void *arg, const struct ynode *first, const struct ynode *again),
+		     void *arg);
+
 #endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The check of a policy: reads the sources, then limits, names and references, then the host's side
+ * (check_reference.c, check_store.c, check_role.c). Goes on after errors, so that an admin sees them all at
+ * once, but draws no conclusions from what was unreadable.
+ *
+ * Owns the policy's lifetime. Called by munimentd, the commands, tests and fuzzers.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/check.h"
+#include "policy/reader.h"
+
+#define SUGGESTIONS_MAX 20
+
+struct policy *policy_new(void)
+{
+	struct policy *policy = calloc(1, sizeof(*policy));
+
+	if (policy)
+		policy->degraded = POLICY_DEGRADED_DENY;
+	return policy;
+}
+
+static void free_role(struct policy_role *role)
+{
+	for (size_t i = 0; i < role->n_programs; i++)
+		policy_path_info_clear(&role->programs[i].info.path);
+	free(role->programs);
+	free(role->users.items);
+	free(role->groups.items);
+}
+
+void policy_free(struct policy *policy)
+{
+	if (!policy)
+		return;
+	for (size_t i = 0; i < policy->n_files; i++) {
+		free(policy->files[i].path);
+		free(policy->files[i].bytes);
+		ytree_free(policy->files[i].tree);
+	}
+	for (size_t i = 0; i < policy->n_stores; i++) {
+		for (size_t k = 0; k < policy->stores[i].n_paths; k++)
+			policy_path_info_clear(&policy->stores[i].paths[k].info);
+		free(policy->stores[i].paths);
+	}
+	for (size_t i = 0; i < policy->n_roles; i++)
+		free_role(&policy->roles[i]);
+	for (size_t i = 0; i < policy->n_memberships; i++)
+		free(policy->memberships[i].uids);
+	free(policy->files);
+	free(policy->stores);
+	free(policy->roles);
+	free(policy->grants);
+	free(policy->memberships);
+	findings_free(&policy->findings);
+	free(policy);
+}
+
+/* One finding at the first that is too many. Returns true when there is none. */
+static bool check_limit(struct checker *ck, size_t n, size_t max, const char *what, struct policy_place at)
+{
+	if (n <= max)
+		return true;
+	finding_expect(finding_add(ck->findings, POLICY_LIMIT_EXCEEDED, at, "the policy has %zu %s", n, what),
+		       "at most %zu", max);
+	return false;
+}
+
+static struct policy_place first_beyond(const struct policy *policy, size_t max, size_t *ret_total, int what)
+{
+	struct policy_place at = {.file = POLICY_NO_FILE};
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_roles; i++) {
+		const struct policy_role *role = &policy->roles[i];
+		size_t here = what == 'u' ? role->users.n : what == 'g' ? role->groups.n : role->n_programs;
+
+		if (n <= max && n + here > max)
+			at = role->name.at;
+		n += here;
+	}
+	*ret_total = n;
+	return at;
+}
+
+static bool check_limits(struct checker *ck)
+{
+	const struct policy *policy = ck->policy;
+	struct policy_place at = {.file = POLICY_NO_FILE};
+	size_t paths = 0, n;
+	bool good = true;
+
+	if (policy->n_stores > STORES_MAX)
+		at = policy->stores[STORES_MAX].name.at;
+	good &= check_limit(ck, policy->n_stores, STORES_MAX, "stores", at);
+	if (policy->n_roles > ROLES_MAX)
+		at = policy->roles[ROLES_MAX].name.at;
+	good &= check_limit(ck, policy->n_roles, ROLES_MAX, "roles", at);
+	if (policy->n_grants > GRANTS_MAX)
+		at = policy->grants[GRANTS_MAX].at;
+	good &= check_limit(ck, policy->n_grants, GRANTS_MAX, "grants", at);
+	for (size_t i = 0; i < policy->n_stores; i++) {
+		if (paths <= POLICY_PATHS_MAX && paths + policy->stores[i].n_paths > POLICY_PATHS_MAX)
+			at = policy->stores[i].name.at;
+		paths += policy->stores[i].n_paths;
+	}
+	good &= check_limit(ck, paths, POLICY_PATHS_MAX, "store paths", at);
+	at = first_beyond(policy, USERS_MAX, &n, 'u');
+	good &= check_limit(ck, n, USERS_MAX, "users in roles", at);
+	at = first_beyond(policy, GROUPS_MAX, &n, 'g');
+	good &= check_limit(ck, n, GROUPS_MAX, "groups in roles", at);
+	at = first_beyond(policy, PROGRAMS_MAX, &n, 'p');
+	return check_limit(ck, n, PROGRAMS_MAX, "programs in roles", at) && good;
+}
+
+/* Keys that the policy needs once, in whichever file. */
+static void check_present(struct checker *ck)
+{
+	const struct policy *policy = ck->policy;
+	struct policy_place at = {0, 1, 1};
+
+	if (!policy->mode_word.text)
+		finding_expect(finding_add(ck->findings, POLICY_MISSING_KEY, at,
+					   "the policy has no \"mode\"%s",
+					   policy->n_files > 1 ? " in any of its files" : ""),
+			       "mode: monitor or mode: enforce");
+	if (policy->n_stores == 0)
+		finding_expect(finding_add(ck->findings, POLICY_MISSING_KEY, at,
+					   "the policy has no \"stores\"%s",
+					   policy->n_files > 1 ? " in any of its files" : ""),
+			       "stores: with at least one store");
+}
+
+int policy_check(struct policy *policy, const struct policy_env *env)
+{
+	struct checker ck = {policy, &policy->findings, env, SUGGESTIONS_MAX};
+	struct policy_place none = {.file = POLICY_NO_FILE};
+	bool complete = true, readable = false;
+
+	if (policy->n_files == 0 && policy->findings.errors == 0)
+		finding_add(&policy->findings, POLICY_NO_FILES, none, "no policy was given");
+	for (size_t i = 0; i < policy->n_files; i++) {
+		read_file(policy, (uint32_t)i);
+		complete &= !policy->files[i].unread;
+		readable |= !policy->files[i].unread;
+	}
+	if (readable && complete)
+		check_present(&ck);
+	if (check_limits(&ck)) {
+		check_references(&ck, complete);
+		check_stores(&ck);
+		check_roles(&ck);
+	}
+	findings_sort(&policy->findings);
+	if (policy->findings.failed)
+		return -ENOMEM;
+	policy->checked = policy->findings.errors == 0;
+	return policy->checked ? 0 : -EINVAL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the policy's checker: what its parts share. Included by check*.c only.
+ */
+#ifndef MUNIMENT_POLICY_CHECK_H
+#define MUNIMENT_POLICY_CHECK_H
+
+#include "policy/policy.h"
+
+struct checker {
+	struct policy *policy;
+	struct policy_findings *findings;
+	const struct policy_env *env;
+	unsigned int suggestions_left; /* each may list a whole directory service */
+};
+
+/*
+ * Names, references, grants. complete: every source was read to its end, so that what is not found does not
+ * exist.
+ */
+void check_references(struct checker *ck, bool complete);
+
+/* Paths, system directories, the daemon's own, overlaps. */
+void check_stores(struct checker *ck);
+
+/* Users, groups, programs; fills policy->memberships. */
+void check_roles(struct checker *ck);
+
+/* Lists the members of a group, once for each group. */
+void membership_gather(struct checker *ck, const struct policy_principal *group);
+bool membership_has(const struct policy_membership *members, uint32_t uid);
+void membership_check_limit(struct checker *ck);
+
+/* Adds the nearest of the host's names to a finding. */
+void check_suggest_name(struct checker *ck, struct policy_finding *finding, enum policy_names kind,
+			const char *typed);
+
+/* Adds the nearest existing path. */
+void check_suggest_path(struct checker *ck, struct policy_finding *finding, const char *typed);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A checked policy in plain arrays, ready for the kernel's maps, and the question that explain, the tests and
+ * the daemon ask of it: may this actor do that, and by which grant.
+ *
+ * The image owns all it holds and needs nothing of the policy it was made from. Made by policy_compile,
+ * loaded by userspace/kernel.
+ */
+#ifndef MUNIMENT_POLICY_IMAGE_H
+#define MUNIMENT_POLICY_IMAGE_H
+
+#include "bpf/abi.h"
+#include "bpf/decide.h"
+#include "policy/policy.h"
+
+struct image_store { /* its index is its id in the kernel */
+	char *name;
+	enum policy_class class;
+	struct store_rules rules; /* granted, mode and audit as the map takes them */
+};
+
+struct image_root { /* its index is record_access.root */
+	char *path; /* canonical */
+	uint32_t store;
+	uint32_t device; /* of the mount: major << 20 | minor */
+	uint64_t dev;	 /* stat(2) */
+	uint64_t ino;
+};
+
+struct image_role {
+	char *name;
+};
+
+struct image_user { /* sorted by uid */
+	uint32_t uid;
+	struct user_roles roles;
+};
+
+struct image_group { /* sorted by gid */
+	uint32_t gid;
+	struct role_set roles;
+};
+
+struct image_program { /* sorted by path */
+	char *path;    /* canonical */
+	uint64_t dev;  /* stat(2) */
+	uint64_t ino;
+	uint8_t sha256[POLICY_DIGEST_SIZE];
+	struct role_set roles;
+};
+
+struct image_grant { /* in the order of the sources */
+	uint32_t role;
+	uint32_t store;
+	uint32_t access; /* mask of OPERATION_BIT */
+	uint32_t file;	 /* index into files */
+	uint32_t line;
+	bool serves;
+};
+
+struct policy_image {
+	uint8_t sha256[POLICY_DIGEST_SIZE]; /* policy_digest */
+	enum store_mode mode;
+	enum policy_degraded degraded;
+	char **files;
+	size_t n_files;
+	struct image_store *stores;
+	size_t n_stores;
+	struct image_root *roots;
+	size_t n_roots;
+	struct image_role *roles;
+	size_t n_roles;
+	struct image_user *users;
+	size_t n_users;
+	struct image_group *groups;
+	size_t n_groups;
+	struct image_program *programs;
+	size_t n_programs;
+	struct image_grant *grants;
+	size_t n_grants;
+	struct role_set any_user; /* roles without a users condition */
+	struct role_set any_group;
+	struct role_set any_program;
+	struct role_set now; /* roles in force: all, as long as no condition depends on time */
+};
+
+/* 0 and an image; -EINVAL when the policy was not checked or has errors; -ENOMEM. */
+int policy_compile(const struct policy *policy, struct policy_image **ret_image);
+void policy_image_free(struct policy_image *image);
+
+struct policy_actor {
+	uint32_t login_uid;   /* ID_UNSET: nobody logged in */
+	uint32_t uid;	      /* acting */
+	const uint32_t *gids; /* acting: effective and further groups; asked only when login_uid is unset */
+	size_t n_gids;
+	long program; /* index into programs; -1: none that the policy names */
+};
+
+#define POLICY_NO_GRANT (-1l)
+
+struct policy_decision {
+	enum verdict verdict;
+	struct role_set roles; /* that the actor has */
+	uint32_t granted;      /* mask of the operations that those roles may do in the store */
+	/* First grant, in the order of the sources, that allows the (lowest-numbered) operation asked for; -1
+	 * when denied. */
+	long grant;
+};
+
+/* The index of a program by its canonical path or by stat(2) numbers; -1 when the policy does not name it. */
+long policy_image_program_by_path(const struct policy_image *image, const char *path);
+long policy_image_program_by_inode(const struct policy_image *image, uint64_t dev, uint64_t ino);
+
+/* The roles that accept the actor, by dimension, as the kernel finds them in its maps. */
+void policy_actor_roles(const struct policy_image *image, const struct policy_actor *actor,
+			struct decide_actor *ret_dimensions);
+
+/*
+ * Decides by decide.h. operations is a mask of OPERATION_BIT, not 0. 0, or -EINVAL for a store or an
+ * operation that does not exist.
+ */
+int policy_explain(const struct policy_image *image, const struct policy_actor *actor, uint32_t store,
+		   uint32_t operations, struct policy_decision *ret_decision);
+
+/* The first grant that lets one of these roles do the operation; POLICY_NO_GRANT for none. */
+long policy_image_grant(const struct policy_image *image, const struct role_set *roles, uint32_t store,
+			enum operation operation);
+
+#endif

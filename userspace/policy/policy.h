@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A policy as it was written: the merged files, each name and value with its place, and everything found
+ * wrong with it.
+ *
+ * policy_new, policy_add_path (or _text) for each file, policy_check, then policy_compile (image.h). The
+ * policy owns sources, trees and findings until policy_free. Used by munimentd and by `muniment policy …`.
+ */
+#ifndef MUNIMENT_POLICY_POLICY_H
+#define MUNIMENT_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "policy/finding.h"
+#include "policy/resolver.h"
+#include "policy/ytree.h"
+
+#define POLICY_FILE_MAX	 (4u << 20) /* bytes of one file */
+#define POLICY_FILES_MAX 256
+#define POLICY_NAME_MAX	 63   /* bytes of a store's or role's name */
+#define POLICY_PATH_MAX	 4095 /* bytes */
+#define POLICY_PATHS_MAX 1024 /* of all stores */
+#define POLICY_DIR	 "/etc/muniment/policy.d"
+
+enum policy_class {
+	POLICY_CLASS_INVALID,
+	POLICY_CLASS_PUBLIC,
+	POLICY_CLASS_INTERNAL,
+	POLICY_CLASS_CONFIDENTIAL,
+	POLICY_CLASS_RESTRICTED
+};
+
+/* What an enforcing policy does on a host that can only detect. */
+enum policy_degraded { POLICY_DEGRADED_INVALID, POLICY_DEGRADED_DENY, POLICY_DEGRADED_ALLOW };
+
+/* A scalar of a source: the text belongs to that source's tree. NULL text: not given. */
+struct policy_word {
+	const char *text;
+	struct policy_place at;
+};
+
+struct policy_file {
+	char *path; /* as given, or directory/name */
+	char *bytes;
+	size_t len;
+	uint8_t sha256[POLICY_DIGEST_SIZE];
+	struct ytree *tree;
+	bool unread; /* could not be read to its end: what it defines is not known */
+};
+
+struct policy_store_path {
+	struct policy_word word;
+	bool resolved;
+	struct policy_path_info info;
+};
+
+struct policy_store {
+	struct policy_word name;
+	struct policy_store_path *paths;
+	size_t n_paths;
+	enum store_mode mode; /* STORE_MODE_INVALID: the policy's */
+	enum policy_class class;
+	enum store_audit audit;
+	struct policy_word data_subject; /* kept for later; describes, restricts nothing */
+	struct policy_word retention;
+	bool used;
+};
+
+/* One entry of users or groups: a name, or a number as it stands in the kernel. */
+struct policy_principal {
+	struct policy_word word;
+	bool numeric;
+	bool resolved;
+	uint32_t id;
+};
+
+struct policy_principals {
+	bool given; /* the key stands there, even if its list is empty */
+	struct policy_principal *items;
+	size_t n;
+};
+
+struct policy_program {
+	struct policy_word word;
+	bool resolved;
+	struct policy_program_info info;
+};
+
+struct policy_role {
+	struct policy_word name;
+	struct policy_principals users;
+	struct policy_principals groups;
+	bool programs_given;
+	struct policy_program *programs;
+	size_t n_programs;
+	bool used;
+};
+
+/* The members of a group that some role names. */
+struct policy_membership {
+	uint32_t gid;
+	uint32_t *uids; /* sorted, each once */
+	size_t n;
+};
+
+struct policy_grant {
+	struct policy_place at;
+	struct policy_word role_name;
+	struct policy_word store_name;
+	uint32_t access; /* mask of OPERATION_BIT */
+	bool serves;
+	size_t role; /* indices, SIZE_MAX while unknown */
+	size_t store;
+};
+
+struct policy {
+	struct policy_file *files;
+	size_t n_files;
+	struct policy_word mode_word;
+	struct policy_word degraded_word;
+	enum store_mode mode;
+	enum policy_degraded degraded;
+	struct policy_store *stores;
+	size_t n_stores;
+	struct policy_role *roles;
+	size_t n_roles;
+	struct policy_grant *grants;
+	size_t n_grants;
+	struct policy_membership *memberships; /* sorted by gid */
+	size_t n_memberships;
+	struct policy_findings findings;
+	bool checked; /* policy_check found no error */
+};
+
+/* A path that a store may neither hold nor lie in, and what it is ("the ledger"). Both are borrowed. */
+struct policy_protected {
+	const char *path;
+	const char *what;
+};
+
+struct policy_env {
+	const struct policy_resolver *resolver;
+	const struct policy_protected
+		*protected_paths; /* of the daemon: its program, configuration, state, sockets */
+	size_t n_protected;
+};
+
+/* Where munimentd keeps its things by default. */
+const struct policy_protected *policy_default_protected(size_t *ret_n);
+
+/* The members of a group that a role names, NULL for other groups. After policy_check. */
+const struct policy_membership *policy_members(const struct policy *policy, uint32_t gid);
+
+/* An empty policy, or NULL when memory is short. */
+struct policy *policy_new(void);
+void policy_free(struct policy *policy);
+
+/*
+ * Adds a file, or every *.yaml of a directory in the order of their names' bytes. What cannot be read becomes
+ * a finding. -ENOMEM, else 0.
+ */
+int policy_add_path(struct policy *policy, const char *path);
+
+/* Adds a source from memory, which is copied. -ENOMEM, else 0. */
+int policy_add_text(struct policy *policy, const char *name, const char *bytes, size_t len);
+
+/*
+ * Reads what was added and holds it against the host. Touches nothing. All findings are in policy->findings,
+ * sorted by place. 0: no error (perhaps warnings); -EINVAL: errors; -ENOMEM: the findings are not complete.
+ * Call once.
+ */
+int policy_check(struct policy *policy, const struct policy_env *env);
+
+/*
+ * SHA-256 that names this policy: over lines "<SHA-256 of file, hex>  <file's name without directory>\n" in
+ * the order in which the files were merged, so that `sha256sum *.yaml | sha256sum` in the directory repeats
+ * it.
+ */
+void policy_digest(const struct policy *policy, uint8_t ret_sha256[POLICY_DIGEST_SIZE]);
+
+/* The path of a place's file, or NULL for none. */
+const char *policy_place_path(const struct policy *policy, struct policy_place place);
+
+/* A line of a source without its end; 0 and its bounds, or -ENOENT. */
+int policy_source_line(const struct policy *policy, struct policy_place place, const char **ret_line,
+		       size_t *ret_len);
+
+/* Words of the language, NULL for numbers outside the enum. */
+const char *policy_class_text(enum policy_class class);
+const char *policy_operation_text(enum operation operation);
+const char *policy_mode_text(enum store_mode mode);
+
+#endif

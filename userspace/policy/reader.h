@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the policy's reader: how a tree becomes a policy. Each mapping of the language is a table of its
+ * keys; the tables are the language. Included by read*.c and value.c only.
+ */
+#ifndef MUNIMENT_POLICY_READER_H
+#define MUNIMENT_POLICY_READER_H
+
+#include "policy/policy.h"
+
+struct reader {
+	struct policy *policy;
+	struct policy_findings *findings;
+	uint32_t file;
+};
+
+typedef void key_read(struct reader *rd, const struct ynode *value, void *out);
+
+/* LATER: a key of the language that this version does not act on, and that would narrow what a grant gives.
+ */
+enum key_use { KEY_INVALID, KEY_OPTIONAL, KEY_REQUIRED, KEY_LATER };
+
+struct key_spec {
+	const char *name;
+	enum key_use use;
+	key_read *read; /* NULL for KEY_LATER */
+};
+
+/* Reads a mapping by its table. what: "the store", for messages. Returns false when the node is no mapping.
+ */
+bool read_mapping(struct reader *rd, const struct ynode *node, const char *what, const struct key_spec *specs,
+		  size_t n_specs, void *out);
+
+/* Each name of a mapping from names to mappings (stores, roles). */
+void read_named(struct reader *rd, const struct ynode *node, const char *what,
+		void (*each)(struct reader *rd, const struct ynode *name, const struct ynode *value));
+
+/* Each item of a list that must not be empty nor hold a word twice. Returns the number of items, 0 when there
+ * is no list. */
+size_t read_list(struct reader *rd, const struct ynode *node, const char *what, const char *example,
+		 key_read *each, void *out);
+
+/* A word: any string, quoted where YAML would take it for something else. */
+bool read_word(struct reader *rd, const struct ynode *node, const char *what, struct policy_word *ret_word);
+
+/* One of some words. Returns its index, -1 after a finding of kind id. */
+int read_choice(struct reader *rd, const struct ynode *node, const char *what, enum policy_finding_id id,
+		const char *const *words, size_t n);
+
+/* true or false. */
+bool read_bool(struct reader *rd, const struct ynode *node, const char *what, bool *ret_value);
+
+/* An absolute path of at most POLICY_PATH_MAX bytes. */
+bool read_path(struct reader *rd, const struct ynode *node, const char *what, struct policy_word *ret_word);
+
+/* Makes room for element n of an array and clears it. Returns the array, moved or not; NULL (and the old one
+ * stays) when memory is short. */
+void *read_grow(struct reader *rd, void *items, size_t n, size_t size);
+
+void read_wrong_type(struct reader *rd, const struct ynode *node, const char *what, const char *expected);
+
+/* Sections. */
+void read_stores(struct reader *rd, const struct ynode *node, void *out);
+void read_roles(struct reader *rd, const struct ynode *node, void *out);
+void read_grants(struct reader *rd, const struct ynode *node, void *out);
+
+/* One source; NULL tree and findings when it is not readable. */
+void read_file(struct policy *policy, uint32_t file);
+
+#endif
