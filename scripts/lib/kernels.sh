@@ -91,7 +91,7 @@ fetch_kernel() {
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 	sources_for "$family" >"$apt/sources.list"
 	echo "guest: fetching the newest $series kernel" >&2
-	own_apt "$family" apt-get update >"$apt/log" 2>&1 || {
+	own_apt "$family" apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1 || {
 		tail -n 5 "$apt/log" >&2
 		kernel_skip "kernel $series: the package lists of $family cannot be fetched"
 	}
