@@ -128,7 +128,7 @@ static void check_present(struct checker *ck)
 					   "the policy has no \"mode\"%s",
 					   policy->n_files > 1 ? " in any of its files" : ""),
 			       "mode: monitor or mode: enforce");
-	if (policy->n_stores == 0)
+	if (!policy->stores_given)
 		finding_expect(finding_add(ck->findings, POLICY_MISSING_KEY, at,
 					   "the policy has no \"stores\"%s",
 					   policy->n_files > 1 ? " in any of its files" : ""),

@@ -112,6 +112,10 @@ static void check_unused(struct checker *ck)
 {
 	const struct policy *policy = ck->policy;
 
+	for (size_t i = 0; i < policy->n_grants; i++) {
+		if (policy->grants[i].role == SIZE_MAX || policy->grants[i].store == SIZE_MAX)
+			return; /* it may have been meant for what seems unused */
+	}
 	for (size_t i = 0; i < policy->n_roles; i++) {
 		if (!policy->roles[i].used)
 			finding_expect(finding_add(ck->findings, POLICY_UNUSED_ROLE, policy->roles[i].name.at,

@@ -64,6 +64,15 @@ static bool lies_inside(const struct policy_path_info *a, const struct policy_pa
 	return a->inside && b->inside && a->device == b->device && is_within(a->inside, b->inside);
 }
 
+static bool is_system(const char *canonical)
+{
+	for (size_t i = 0; i < sizeof(system_directories) / sizeof(*system_directories); i++) {
+		if (strcmp(canonical, system_directories[i].path) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* How the path stands to a system directory, NULL for apart. A bind mount of the directory is the directory.
  */
 static const char *system_relation(struct checker *ck, const struct policy_path_info *info,
@@ -91,27 +100,30 @@ static const char *system_relation(struct checker *ck, const struct policy_path_
 	return relation;
 }
 
-static void check_system(struct checker *ck, const struct policy_store_path *path)
+/* Returns false after a finding. */
+static bool check_system(struct checker *ck, const struct policy_store_path *path)
 {
 	const char *canonical = path->info.canonical;
 
 	if (strcmp(canonical, SHARED_MEMORY) != 0 && is_within(canonical, SHARED_MEMORY))
-		return;
+		return true;
 	for (size_t i = 0; i < sizeof(system_directories) / sizeof(*system_directories); i++) {
 		const char *system = system_directories[i].path;
 		const char *relation = system_relation(ck, &path->info, system, system_directories[i].below);
 
-		if (!relation)
+		/* The directory itself, if it is one, says more than the first of those it holds. */
+		if (!relation || (strcmp(relation, "holds") == 0 && is_system(canonical)))
 			continue;
 		finding_expect(finding_add(ck->findings, POLICY_STORE_SYSTEM, path->word.at,
 					   "the store's path \"%s\" %s the system directory %s",
 					   path->word.text, relation, system),
 			       "a directory that holds records alone, such as /srv/records");
-		return;
+		return false;
 	}
+	return true;
 }
 
-static void check_protected(struct checker *ck, const struct policy_store_path *path)
+static bool check_protected(struct checker *ck, const struct policy_store_path *path)
 {
 	const struct policy_resolver *resolver = ck->env->resolver;
 
@@ -132,8 +144,9 @@ static void check_protected(struct checker *ck, const struct policy_store_path *
 				       "a path apart from what the daemon itself needs");
 		policy_path_info_clear(&info);
 		if (holds || within)
-			return;
+			return false;
 	}
+	return true;
 }
 
 static void report_unresolved(struct checker *ck, const struct policy_store_path *path, int rc)
@@ -191,7 +204,6 @@ static void check_path(struct checker *ck, struct policy_store_path *path)
 		report_unresolved(ck, path, rc);
 		return;
 	}
-	path->resolved = true;
 	if (!S_ISDIR(path->info.mode) && !S_ISREG(path->info.mode)) {
 		finding_expect(
 			finding_add(ck->findings, POLICY_PATH_TYPE, path->word.at,
@@ -200,8 +212,9 @@ static void check_path(struct checker *ck, struct policy_store_path *path)
 			"a directory or a regular file");
 		return;
 	}
-	check_system(ck, path);
-	check_protected(ck, path);
+	/* A path that is unfit by itself takes no part in the comparisons: it would overlap with half the
+	 * others. */
+	path->resolved = check_system(ck, path) && check_protected(ck, path);
 }
 
 static void check_pair(struct checker *ck, const struct policy_store *store,

@@ -123,6 +123,7 @@ struct policy {
 	struct policy_word degraded_word;
 	enum store_mode mode;
 	enum policy_degraded degraded;
+	bool stores_given; /* the key stands in some file */
 	struct policy_store *stores;
 	size_t n_stores;
 	struct policy_role *roles;

@@ -217,5 +217,6 @@ static void read_grant(struct reader *rd, const struct ynode *node, void *out)
 
 void read_grants(struct reader *rd, const struct ynode *node, void *out)
 {
-	read_list(rd, node, "grants", "a list: - {role: ..., store: ..., access: [...]}", read_grant, out);
+	read_list(rd, node, "grants", "a list of grants: [{role: ..., store: ..., access: [...]}]",
+		  read_grant, out);
 }

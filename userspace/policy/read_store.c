@@ -135,7 +135,9 @@ static void read_store(struct reader *rd, const struct ynode *name, const struct
 
 void read_stores(struct reader *rd, const struct ynode *node, void *out)
 {
-	(void)out;
+	struct policy *policy = out;
+
+	policy->stores_given = true;
 	if (node->kind != YNODE_MAPPING)
 		read_wrong_type(rd, node, "stores", "a mapping from names to stores");
 	else if (node->n == 0)

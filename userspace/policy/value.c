@@ -201,7 +201,7 @@ bool read_word(struct reader *rd, const struct ynode *node, const char *what, st
 	case YSCALAR_BOOL:
 	case YSCALAR_BOOL11:
 		finding_expect(finding_add(rd->findings, POLICY_YAML_BOOLEAN, node->at,
-					   "%s: YAML takes %s for a truth value", what, node->text),
+					   "%s \"%s\" is a truth value to YAML", what, node->text),
 			       "\"%s\" in quotes, if that is meant", node->text);
 		return false;
 	case YSCALAR_INT:
