@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Checking and reading ring records: see decode.h. */
+#include "pipeline/decode.h"
+
+#include <string.h>
+
+#define OPERATIONS_ALL ((1u << OPERATION_END) - 2)
+#define PATH_BYTES_MAX (PATH_LARGE + PATH_NAME)
+
+static enum decode_error check_path(struct record_view *v, const char *path, size_t room)
+{
+	unsigned names = 0;
+	char before = '\0';
+
+	if (v->path_bytes > room || v->path_bytes > PATH_BYTES_MAX)
+		return DECODE_PATH;
+	for (unsigned i = 0; i < v->path_bytes; i++) {
+		char c = path[i];
+
+		if (c == '/' || (c == '\0' && before == '\0'))
+			return DECODE_PATH;
+		names += c == '\0';
+		before = c;
+	}
+	if (before != '\0' || names != v->path_count)
+		return DECODE_PATH;
+	v->path = path;
+	return DECODE_OK;
+}
+
+static enum decode_error check_access(const struct record_access *a)
+{
+	if (!a->operations || a->operations & ~OPERATIONS_ALL)
+		return DECODE_OPERATIONS;
+	if (a->flags & ~RECORD_FLAGS_ALL)
+		return DECODE_FLAGS;
+	if (a->store >= STORE_IDS)
+		return DECODE_STORE;
+	if (a->hook == HOOK_INVALID || a->hook >= HOOK_END)
+		return DECODE_HOOK;
+	if (a->mechanism == MECHANISM_INVALID || a->mechanism >= MECHANISM_END)
+		return DECODE_MECHANISM;
+	if (a->wanted != VERDICT_ALLOW && a->wanted != VERDICT_DENY)
+		return DECODE_VERDICT;
+	if (a->enforced == ENFORCED_INVALID || a->enforced >= ENFORCED_END)
+		return DECODE_ENFORCED;
+	if (a->reason == REASON_INVALID || a->reason >= REASON_END)
+		return DECODE_REASON;
+	return DECODE_OK;
+}
+
+static enum decode_error decode_access(const char *bytes, struct record_view *v)
+{
+	enum decode_error error;
+
+	if (v->header.size < sizeof(v->access))
+		return DECODE_SIZE;
+	memcpy(&v->access, bytes, sizeof(v->access));
+	v->path_bytes = v->access.path_bytes;
+	v->path_count = v->access.path_count;
+	error = check_access(&v->access);
+	if (error)
+		return error;
+	return check_path(v, bytes + sizeof(v->access), v->header.size - sizeof(v->access));
+}
+
+static enum decode_error decode_program(const char *bytes, struct record_view *v)
+{
+	if (v->header.size < sizeof(v->program))
+		return DECODE_SIZE;
+	memcpy(&v->program, bytes, sizeof(v->program));
+	v->path_bytes = v->program.path_bytes;
+	v->path_count = v->program.path_count;
+	if (v->program.flags & ~RECORD_FLAG_PATH_CUT)
+		return DECODE_FLAGS;
+	return check_path(v, bytes + sizeof(v->program), v->header.size - sizeof(v->program));
+}
+
+enum decode_error decode_record(const void *record, size_t size, unsigned cpus, struct record_view *ret_view)
+{
+	struct record_view *v = ret_view;
+
+	if (size < sizeof(v->header))
+		return DECODE_SHORT;
+	memcpy(&v->header, record, sizeof(v->header));
+	if (v->header.size > size || v->header.size < sizeof(v->header))
+		return DECODE_SIZE;
+	if (v->header.kind == RECORD_INVALID || v->header.kind >= RECORD_END)
+		return DECODE_KIND;
+	if (v->header.cpu >= cpus)
+		return DECODE_CPU;
+	if (!v->header.sequence)
+		return DECODE_SEQUENCE;
+	return v->header.kind == RECORD_ACCESS ? decode_access(record, v) : decode_program(record, v);
+}
+
+const char *decode_error_text(enum decode_error error)
+{
+	static const char *const texts[DECODE_END] = {
+		[DECODE_OK] = "well-formed",
+		[DECODE_SHORT] = "shorter than a header",
+		[DECODE_SIZE] = "its stated size does not fit",
+		[DECODE_KIND] = "unknown kind",
+		[DECODE_CPU] = "impossible CPU",
+		[DECODE_SEQUENCE] = "sequence number 0",
+		[DECODE_OPERATIONS] = "unknown or no operations",
+		[DECODE_FLAGS] = "unknown flags",
+		[DECODE_STORE] = "impossible store",
+		[DECODE_HOOK] = "unknown hook",
+		[DECODE_MECHANISM] = "unknown mechanism",
+		[DECODE_VERDICT] = "unknown verdict",
+		[DECODE_ENFORCED] = "unknown outcome",
+		[DECODE_REASON] = "unknown reason",
+		[DECODE_PATH] = "malformed path",
+	};
+
+	return (unsigned)error < DECODE_END ? texts[error] : NULL;
+}
+
+void decode_path(const struct record_view *view, struct buf *out)
+{
+	unsigned end = view->path_bytes;
+
+	if (!end || !buf_grow(out, end))
+		return;
+	while (end > 0) {
+		unsigned start = end - 1;
+
+		while (start > 0 && view->path[start - 1] != '\0')
+			start--;
+		buf_char(out, '/');
+		buf_add(out, view->path + start, end - 1 - start);
+		end = start;
+	}
+}
+
+const char *decode_operation_text(unsigned operation)
+{
+	static const char *const texts[OPERATION_END] = {
+		[OPERATION_LIST] = "list",
+		[OPERATION_READ] = "read",
+		[OPERATION_WRITE] = "write",
+		[OPERATION_CREATE] = "create",
+		[OPERATION_DELETE] = "delete",
+		[OPERATION_RENAME] = "rename",
+		[OPERATION_ATTRIBUTES] = "attributes",
+		[OPERATION_EXECUTE] = "execute",
+	};
+
+	return operation < OPERATION_END ? texts[operation] : NULL;
+}
+
+const char *decode_hook_text(unsigned hook)
+{
+	static const char *const texts[HOOK_END] = {
+		[HOOK_FILE_OPEN] = "file_open",	  [HOOK_FILE_PERMISSION] = "file_permission",
+		[HOOK_INODE_LINK] = "inode_link", [HOOK_INODE_RENAME] = "inode_rename",
+		[HOOK_IO_URING] = "io_uring",
+	};
+
+	return hook < HOOK_END ? texts[hook] : NULL;
+}
+
+const char *decode_mechanism_text(unsigned mechanism)
+{
+	static const char *const texts[MECHANISM_END] = {
+		[MECHANISM_LSM] = "lsm",
+		[MECHANISM_FMOD_RET] = "fmod_ret",
+		[MECHANISM_TRACING] = "tracing",
+	};
+
+	return mechanism < MECHANISM_END ? texts[mechanism] : NULL;
+}
+
+const char *decode_reason_text(unsigned reason)
+{
+	static const char *const texts[REASON_END] = {
+		[REASON_GRANTED] = "granted",
+		[REASON_NOT_GRANTED] = "not_granted",
+		[REASON_UNDETERMINED] = "undetermined",
+		[REASON_TOO_DEEP] = "too_deep",
+		[REASON_BORDER] = "border",
+		[REASON_CANARY] = "canary",
+	};
+
+	return reason < REASON_END ? texts[reason] : NULL;
+}
+
+const char *decode_enforced_text(unsigned enforced)
+{
+	static const char *const texts[ENFORCED_END] = {
+		[ENFORCED_ALLOWED] = "allowed",
+		[ENFORCED_DENIED] = "denied",
+		[ENFORCED_STOPPED] = "stopped",
+	};
+
+	return enforced < ENFORCED_END ? texts[enforced] : NULL;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ledger entries: one line of OCSF 1.8.0 JSON each. Accesses are file_activity (1001), the daemon's own
+ *doings application_lifecycle (6002).
+ *
+ * The order of members is chosen for the ledger, which hashes only what differs from the line before: what
+ *stays the same for a host, a policy, a process comes first. struct ocsf owns the prepared pieces and the
+ *policy images that records still refer to. Used by the keeper.
+ *
+ * What stands where, beyond the standard's plain meaning:
+ *	metadata.uid		the entry's secret nonce, 16 random bytes as base64url: unique, so it also
+ *tells duplicates metadata.log_source	"cpuN", and metadata.sequence: the number that CPU gave the record
+ *	metadata.original_time	nanoseconds since boot, as a string
+ *	file.uid		"major:minor:inode:generation"
+ *	unmapped.muniment	store, operations, hook, mechanism, generation, grant ("file:line" of the
+ *policy), and for denials wanted, enforced, reason, flags; path_raw (base64) where the path is not UTF-8
+ */
+#ifndef MUNIMENT_PIPELINE_OCSF_H
+#define MUNIMENT_PIPELINE_OCSF_H
+
+#include <stdbool.h>
+
+#include "pipeline/decode.h"
+#include "pipeline/enrich.h"
+#include "pipeline/host.h"
+#include "policy/image.h"
+
+struct ocsf;
+
+/* host is copied; enrich stays the caller's and outlives the result. NULL: no memory. */
+struct ocsf *ocsf_new(const struct host *host, struct enrich *enrich);
+void ocsf_free(struct ocsf *o);
+
+/*
+ * The image that records of this generation refer to. Takes it over; the one before the former is released,
+ * as records of it cannot be in the ring any more. 0, or -ENOMEM when it stays the caller's.
+ */
+int ocsf_set_policy(struct ocsf *o, uint32_t generation, struct policy_image *image);
+const struct policy_image *ocsf_policy(const struct ocsf *o);
+
+/* True when the access was denied or would have been: the entry is an alert. */
+bool ocsf_is_alert(const struct record_access *access);
+
+/*
+ * Appends the entry of an access. nonce: 22 characters. A result over 65,535 bytes cannot come about: names,
+ * paths and words are bounded. The caller looks at out->failed.
+ */
+void ocsf_access(struct ocsf *o, const struct record_view *view, const char *nonce, struct buf *out);
+
+/* The same as one line for people, without control characters: "root denied read of …". Call after
+ * ocsf_access. */
+void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf *out);
+
+/* X(name, kind, activity, severity, alert, success) */
+#define OCSF_LIFECYCLE(X)                                                                                    \
+	X(START, "start", 3, 1, false, true)                                                                 \
+	X(STOP, "stop", 4, 1, false, true)                                                                   \
+	X(POLICY, "policy", 8, 1, false, true)                                                               \
+	X(RELOAD_REFUSED, "reload_refused", 8, 3, true, false)                                               \
+	X(DEGRADED, "degraded", 99, 3, true, true)                                                           \
+	X(LOSS, "loss", 99, 4, true, false)                                                                  \
+	X(RECOVERED, "recovered", 5, 2, false, true)                                                         \
+	X(DISK_FULL, "disk_full", 99, 5, true, false)                                                        \
+	X(DISK_FREE, "disk_free", 99, 2, false, true)                                                        \
+	X(TAMPER, "tamper", 99, 6, true, false)                                                              \
+	X(CANARY_SILENT, "canary_silent", 7, 6, true, false)                                                 \
+	X(CANARY_RECOVERED, "canary_recovered", 6, 2, false, true)                                           \
+	X(MISSED_RUNS, "missed_runs", 99, 5, true, false)                                                    \
+	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
+	X(UNDECIDED, "undecided", 99, 4, true, false)
+
+enum ocsf_kind {
+	OCSF_INVALID = 0,
+#define X(name, kind, activity, severity, alert, success) OCSF_##name,
+	OCSF_LIFECYCLE(X)
+#undef X
+		OCSF_KIND_END
+};
+
+bool ocsf_kind_is_alert(enum ocsf_kind kind);
+const char *ocsf_kind_text(enum ocsf_kind kind);
+
+/*
+ * An entry about the daemon: opens it with its message; the caller adds members of unmapped.muniment with
+ * json_…; then closes it. time_ms: since 1970.
+ */
+void ocsf_lifecycle_open(const struct ocsf *o, enum ocsf_kind kind, uint64_t time_ms, const char *message,
+			 struct buf *out);
+void ocsf_lifecycle_close(const struct ocsf *o, enum ocsf_kind kind, const char *nonce, struct buf *out);
+
+#endif

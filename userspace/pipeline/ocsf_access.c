@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The entry of an access: see ocsf.h for the order of its members. */
+#include "pipeline/ocsf_state.h"
+
+#include <sys/stat.h>
+
+#include "base/b64.h"
+#include "base/json.h"
+
+#define TACTIC(uid, name)	 "\"tactic\":{\"uid\":\"" uid "\",\"name\":\"" name "\"},"
+#define TECHNIQUE(uid, name)	 "\"technique\":{\"uid\":\"" uid "\",\"name\":\"" name "\"}"
+#define SUB_TECHNIQUE(uid, name) ",\"sub_technique\":{\"uid\":\"" uid "\",\"name\":\"" name "\"}"
+#define STORED_DATA                                                                                          \
+	TACTIC("TA0040", "Impact")                                                                           \
+	TECHNIQUE("T1565", "Data Manipulation") SUB_TECHNIQUE("T1565.001", "Stored Data Manipulation")
+
+/* MITRE ATT&CK version 19, by what was wanted; the gravest operation of the mask counts. */
+static const char *const techniques[OPERATION_END] = {
+	[OPERATION_LIST] = TACTIC("TA0007", "Discovery") TECHNIQUE("T1083", "File and Directory Discovery"),
+	[OPERATION_READ] = TACTIC("TA0009", "Collection") TECHNIQUE("T1005", "Data from Local System"),
+	[OPERATION_WRITE] = STORED_DATA,
+	[OPERATION_CREATE] = STORED_DATA,
+	[OPERATION_DELETE] = TACTIC("TA0040", "Impact") TECHNIQUE("T1485", "Data Destruction"),
+	[OPERATION_RENAME] = TACTIC("TA0009", "Collection") TECHNIQUE("T1074", "Data Staged")
+		SUB_TECHNIQUE("T1074.001", "Local Data Staging"),
+	[OPERATION_ATTRIBUTES] = TECHNIQUE("T1222", "File and Directory Permissions Modification")
+		SUB_TECHNIQUE("T1222.002", "Linux and Mac File and Directory Permissions Modification"),
+};
+
+struct activity {
+	const char *text;
+	const char *verb; /* for messages */
+};
+
+#define ACTIVITY(id, verb)                                                                                   \
+	{                                                                                                    \
+		",\"activity_id\":" #id ",\"type_uid\":" TYPE_##id, verb                                     \
+	}
+#define TYPE_1	"100101"
+#define TYPE_2	"100102"
+#define TYPE_3	"100103"
+#define TYPE_4	"100104"
+#define TYPE_5	"100105"
+#define TYPE_6	"100106"
+#define TYPE_14 "100114"
+
+static const struct activity create = ACTIVITY(1, "create"), read_ = ACTIVITY(2, "read"),
+			     update = ACTIVITY(3, "write"), delete = ACTIVITY(4, "delete"),
+			     rename_ = ACTIVITY(5, "rename"),
+			     attributes = ACTIVITY(6, "change attributes of"), open_ = ACTIVITY(14, "open");
+
+/* First what the hook itself says, then the gravest operation. */
+static const struct activity *activity_of(const struct record_access *a)
+{
+	if (a->operations & OPERATION_BIT(OPERATION_DELETE))
+		return &delete;
+	if (a->hook == HOOK_INODE_RENAME || (a->operations & OPERATION_BIT(OPERATION_RENAME)))
+		return &rename_;
+	if (a->hook == HOOK_INODE_LINK || (a->operations & OPERATION_BIT(OPERATION_CREATE)))
+		return &create;
+	if (a->operations & OPERATION_BIT(OPERATION_ATTRIBUTES))
+		return &attributes;
+	if (a->hook == HOOK_FILE_OPEN || a->hook == HOOK_IO_URING)
+		return &open_;
+	return a->operations & OPERATION_BIT(OPERATION_WRITE) ? &update : &read_;
+}
+
+static enum outcome outcome_of(const struct record_access *a)
+{
+	if (a->enforced != ENFORCED_ALLOWED)
+		return OUTCOME_DENIED;
+	return a->wanted == VERDICT_DENY ? OUTCOME_OBSERVED : OUTCOME_ALLOWED;
+}
+
+bool ocsf_is_alert(const struct record_access *access)
+{
+	return outcome_of(access) != OUTCOME_ALLOWED;
+}
+
+static const char *store_name(const struct ocsf_policy *policy, uint32_t store)
+{
+	if (store == STORE_CANARY)
+		return "(canary)";
+	if (store == STORE_UNDETERMINED)
+		return "(undetermined)";
+	return policy && store < policy->image->n_stores ? policy->image->stores[store].name : "(unknown)";
+}
+
+/* o->path: what the record's names come to on this host, as raw bytes. */
+static void make_path(struct ocsf *o, const struct record_view *v, const struct ocsf_policy *policy)
+{
+	const struct record_access *a = &v->access;
+	struct buf *path = &o->path;
+	bool below_root = !(a->flags & RECORD_FLAG_PATH_OUTSIDE) && policy &&
+			  a->root < policy->image->n_roots && a->store < STORES_MAX;
+
+	buf_reset(path);
+	if (below_root)
+		buf_str(path, policy->image->roots[a->root].path);
+	if (a->flags & RECORD_FLAG_PATH_CUT)
+		ADD_LITERAL(path, "/…");
+	if (below_root || (a->flags & RECORD_FLAG_PATH_CUT)) {
+		decode_path(v, path);
+	} else {
+		buf_reset(&o->text);
+		decode_path(v, &o->text);
+		enrich_path(o->enrich, a->file.dev, o->text.data ? o->text.data : "", o->text.len, path);
+	}
+	if (!path->len)
+		buf_char(path, '/');
+}
+
+static unsigned file_type(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return 1;
+	case S_IFDIR:
+		return 2;
+	case S_IFCHR:
+		return 3;
+	case S_IFBLK:
+		return 4;
+	case S_IFSOCK:
+		return 5;
+	case S_IFIFO:
+		return 6;
+	case S_IFLNK:
+		return 7;
+	default:
+		return 0;
+	}
+}
+
+static void add_classification(struct buf *b, enum policy_class class)
+{
+	switch (class) {
+	case POLICY_CLASS_PUBLIC:
+		buf_str(b, ",\"data_classifications\":[{\"confidentiality_id\":1,\"confidentiality\":\"Not "
+			   "Confidential\"}]");
+		return;
+	case POLICY_CLASS_INTERNAL:
+		buf_str(b, ",\"data_classifications\":[{\"confidentiality_id\":99,\"confidentiality\":"
+			   "\"Internal\"}]");
+		return;
+	case POLICY_CLASS_CONFIDENTIAL:
+		buf_str(b, ",\"data_classifications\":[{\"confidentiality_id\":2,\"confidentiality\":"
+			   "\"Confidential\"}]");
+		return;
+	case POLICY_CLASS_RESTRICTED:
+		buf_str(b, ",\"data_classifications\":[{\"confidentiality_id\":6,\"confidentiality\":"
+			   "\"Restricted\"}]");
+		return;
+	case POLICY_CLASS_INVALID:
+		return;
+	}
+}
+
+/* o->file; false when the path is not UTF-8, so that its raw form is needed as well. */
+static bool make_file(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
+		      bool rich)
+{
+	const struct buf *path = &o->path;
+	struct buf *b = &o->file;
+	size_t leaf = path->len;
+	bool clean;
+
+	while (leaf > 0 && path->data[leaf - 1] != '/')
+		leaf--;
+	buf_reset(b);
+	ADD_LITERAL(b, ",\"file\":{");
+	json_strn(b, "name", leaf < path->len ? path->data + leaf : "/",
+		  leaf < path->len ? path->len - leaf : 1);
+	clean = json_strn(b, "path", path->data, path->len);
+	ADD_LITERAL(b, ",\"type_id\":");
+	buf_u64(b, file_type(a->file_mode));
+	if (S_ISREG(a->file_mode)) {
+		ADD_LITERAL(b, ",\"size\":");
+		buf_u64(b, a->file_size & INT64_MAX);
+	}
+	ADD_LITERAL(b, ",\"uid\":\"");
+	buf_u64(b, a->file.dev >> 20);
+	buf_char(b, ':');
+	buf_u64(b, a->file.dev & 0xfffff);
+	buf_char(b, ':');
+	buf_u64(b, a->file.ino);
+	buf_char(b, ':');
+	buf_u64(b, a->file.generation);
+	buf_char(b, '"');
+	if (rich && policy && a->store < policy->image->n_stores)
+		add_classification(b, policy->image->stores[a->store].class);
+	buf_char(b, '}');
+	return clean;
+}
+
+static void add_operations(struct buf *b, unsigned operations)
+{
+	ADD_LITERAL(b, ",\"operations\":[");
+	for (unsigned op = OPERATION_LIST; op < OPERATION_END; op++) {
+		if (operations & OPERATION_BIT(op))
+			json_str(b, NULL, decode_operation_text(op));
+	}
+	buf_char(b, ']');
+}
+
+static void add_flags(struct buf *b, unsigned flags)
+{
+	static const struct {
+		unsigned flag;
+		const char *text;
+	} words[] = {
+		{RECORD_FLAG_PATH_CUT, "path_cut"}, {RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
+		{RECORD_FLAG_MONITOR, "monitor"},   {RECORD_FLAG_EXE_CHANGED, "exe_changed"},
+		{RECORD_FLAG_NO_CACHE, "no_cache"},
+	};
+
+	if (!(flags & ~(unsigned)RECORD_FLAG_BY_LOGIN))
+		return;
+	json_open(b, "flags", '[');
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (flags & words[i].flag)
+			json_str(b, NULL, words[i].text);
+	}
+	json_close(b, ']');
+}
+
+static void add_raw_path(struct ocsf *o, struct buf *b)
+{
+	struct buf *text = &o->text;
+
+	buf_reset(text);
+	if (!buf_grow(text, B64_SIZE(o->path.len)))
+		return;
+	b64_encode(o->path.data, o->path.len, text->data);
+	json_str(b, "path_raw", text->data);
+}
+
+static void add_grant(const struct image_grant *grant, const struct policy_image *image, struct buf *b)
+{
+	const char *file = image->files[grant->file], *slash = strrchr(file, '/');
+
+	buf_reset(b);
+	buf_str(b, slash ? slash + 1 : file);
+	buf_char(b, ':');
+	buf_u64(b, grant->line);
+}
+
+static void add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
+			 const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b)
+{
+	const struct image_grant *grant = NULL;
+
+	ADD_LITERAL(b, ",\"unmapped\":{\"muniment\":{\"store\":");
+	/* Names of stores are checked by the policy; unknown ones are ours. */
+	buf_char(b, '"');
+	buf_str(b, store_name(policy, a->store));
+	buf_char(b, '"');
+	add_operations(b, a->operations);
+	json_str(b, "hook", decode_hook_text(a->hook));
+	json_str(b, "mechanism", decode_mechanism_text(a->mechanism));
+	json_u64(b, "generation", a->policy_generation);
+	if (a->wanted == VERDICT_ALLOW && policy)
+		grant = ocsf_actor_grant(actor, policy, a);
+	if (grant) {
+		add_grant(grant, policy->image, &o->text);
+		json_strn(b, "grant", o->text.data, o->text.len);
+	}
+	if (rich) {
+		json_str(b, "wanted", a->wanted == VERDICT_ALLOW ? "allow" : "deny");
+		json_str(b, "enforced", decode_enforced_text(a->enforced));
+		json_str(b, "reason", decode_reason_text(a->reason));
+		json_u64(b, "open_flags", a->open_flags);
+		json_u64(b, "file_mode", a->file_mode);
+	}
+	add_flags(b, a->flags);
+	if (!clean_path)
+		add_raw_path(o, b);
+	ADD_LITERAL(b, "}}");
+}
+
+static void add_metadata(const struct ocsf *o, const struct record_access *a, bool rich, bool container,
+			 const char *nonce, struct buf *b)
+{
+	const struct buf *start = &o->metadata[rich][container];
+
+	buf_add(b, start->data, start->len);
+	buf_u64(b, a->header.cpu);
+	ADD_LITERAL(b, "\",\"sequence\":");
+	buf_u64(b, a->header.sequence & INT64_MAX);
+	ADD_LITERAL(b, ",\"original_time\":\"");
+	buf_u64(b, a->header.boot_ns);
+	ADD_LITERAL(b, "\",\"uid\":\"");
+	buf_add(b, nonce, 22);
+	ADD_LITERAL(b, "\"},\"time\":");
+	buf_u64(b, enrich_wall_ms(o->enrich, a->header.boot_ns) & INT64_MAX);
+}
+
+/* What an alert tells beyond the record of a granted access. */
+static void add_alert(struct ocsf *o, const struct record_view *v, const struct ocsf_policy *policy,
+		      struct buf *b)
+{
+	const struct record_access *a = &v->access;
+	const char *technique = NULL;
+
+	for (unsigned op = OPERATION_LIST; op < OPERATION_END; op++) {
+		if (a->operations & OPERATION_BIT(op))
+			technique = techniques[op] ? techniques[op] : technique;
+	}
+	if (technique) {
+		ADD_LITERAL(b, ",\"attacks\":[{\"version\":\"19\",");
+		buf_str(b, technique);
+		ADD_LITERAL(b, "}]");
+	}
+	json_open(b, "policy", '{');
+	json_str(b, "name", store_name(policy, a->store));
+	json_u64_str(b, "version", a->policy_generation);
+	if (policy) {
+		char hex[HEX_SIZE(POLICY_DIGEST_SIZE)];
+
+		hex_encode(policy->image->sha256, POLICY_DIGEST_SIZE, hex);
+		json_str(b, "uid", hex);
+	}
+	json_close(b, '}');
+	buf_reset(&o->text);
+	ocsf_access_text(o, v, &o->text);
+	json_strn(b, "message", o->text.data ? o->text.data : "", o->text.len);
+}
+
+void ocsf_access(struct ocsf *o, const struct record_view *view, const char *nonce, struct buf *out)
+{
+	const struct record_access *a = &view->access;
+	const struct ocsf_policy *policy = ocsf_find_policy(o, a->policy_generation);
+	enum outcome outcome = outcome_of(a);
+	bool rich = outcome != OUTCOME_ALLOWED, clean;
+	struct actor *actor = ocsf_actor(o, a, rich);
+
+	make_path(o, view, policy);
+	clean = make_file(o, a, policy, rich);
+	buf_add(out, o->head[outcome].data, o->head[outcome].len);
+	buf_str(out, activity_of(a)->text);
+	buf_add(out, actor->text.data, actor->text.len);
+	if (rich)
+		add_alert(o, view, policy, out);
+	add_unmapped(o, a, actor, policy, rich, clean, out);
+	add_metadata(o, a, rich, actor->container, nonce, out);
+	buf_add(out, o->file.data, o->file.len);
+	buf_char(out, '}');
+	out->failed |= o->path.failed | o->file.failed | o->text.failed | actor->text.failed;
+}
+
+/* Terminals and log readers obey control bytes, and the path and the name are the attacker's. */
+static void add_printable(struct buf *b, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < 0x20 || c == 0x7f || c == '\\')
+			buf_printf(b, "\\x%02x", c);
+		else
+			buf_char(b, (char)c);
+	}
+}
+
+void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf *out)
+{
+	const struct record_access *a = &view->access;
+	const struct ocsf_policy *policy = ocsf_find_policy(o, a->policy_generation);
+	struct enrich_actor known;
+
+	enrich_actor(o->enrich, a, true, &known);
+	if (known.person_name)
+		add_printable(out, known.person_name, strlen(known.person_name));
+	else
+		buf_printf(out, "uid %u", known.person);
+	if (known.person != a->uid)
+		buf_printf(out, " as %s", known.acting_name ? known.acting_name : "another user");
+	buf_str(out, " with ");
+	add_printable(out, a->comm, strnlen(a->comm, COMM_SIZE));
+	buf_printf(out, "[%u] ", a->tgid);
+	buf_str(out, a->enforced == ENFORCED_DENIED    ? "was denied to "
+		     : a->enforced == ENFORCED_STOPPED ? "was killed on trying to "
+						       : "was not granted but did ");
+	buf_str(out, activity_of(a)->verb);
+	buf_char(out, ' ');
+	add_printable(out, o->path.data, o->path.len);
+	buf_printf(out, " in store %s", store_name(policy, a->store));
+}
