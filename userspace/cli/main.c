@@ -10,6 +10,13 @@
 #include "cli/command.h"
 
 static const struct command commands[] = {
+	{"log", "verify", "re-verify every entry of a ledger", command_log_verify},
+	{"log", "show", "show entries, filtered", command_log_show},
+	{"log", "tail", "show the last entries, and those to come", command_log_tail},
+	{"log", "export", "copy a ledger out as tlog-tiles or JSON lines", command_log_export},
+	{"log", "prove", "prove one entry to somebody without the ledger", command_log_prove},
+	{"log", "verify-proof", "check such a proof", command_log_verify_proof},
+	{"key", "new", "make a ledger's signing key", command_key_new},
 	{NULL, NULL, NULL, NULL},
 };
 
