@@ -35,11 +35,13 @@ enum decode_error {
 
 struct record_view {
 	struct record_header header;
-	struct record_access access;   /* header.kind RECORD_ACCESS; fixed part only */
-	struct record_program program; /* header.kind RECORD_PROGRAM; fixed part only */
-	const char *path;	       /* path_bytes bytes in the record, leaf first */
+	const char *path; /* path_bytes bytes in the record, leaf first */
 	unsigned path_bytes;
 	unsigned path_count;
+	union { /* the fixed part, by header.kind */
+		struct record_access access;
+		struct record_program program;
+	};
 };
 
 /*

@@ -256,7 +256,10 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 	buf_str(b, store_name(policy, a->store));
 	buf_char(b, '"');
 	add_operations(b, a->operations);
-	json_str(b, "hook", decode_hook_text(a->hook));
+	/* Of a granted access, the activity tells the hook: 14 is an open, 2 and 3 go through a descriptor.
+	 */
+	if (rich || (a->hook != HOOK_FILE_OPEN && a->hook != HOOK_FILE_PERMISSION))
+		json_str(b, "hook", decode_hook_text(a->hook));
 	json_str(b, "mechanism", decode_mechanism_text(a->mechanism));
 	json_u64(b, "generation", a->policy_generation);
 	if (a->wanted == VERDICT_ALLOW && policy)
