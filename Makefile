@@ -33,7 +33,7 @@ all: $(O)/munimentd $(O)/muniment
 $(O)/muniment.bpf.o: bpf/muniment.bpf.c $(wildcard bpf/*.h) Makefile
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -D__TARGET_ARCH_x86 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-unused-parameter -D__TARGET_ARCH_x86 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 	$(Q)llvm-strip -g $@ 2>/dev/null || llvm-strip-14 -g $@
 
 $(O)/muniment.skel.h: $(O)/muniment.bpf.o

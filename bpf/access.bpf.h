@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The logic of each operation: identify, decide, emit. Attach shims call these with their mechanism and
+ * differ in nothing else. Every function returns 0 to allow or a negative errno; under MECHANISM_TRACING the
+ * shim turns that into SIGKILL.
+ */
+#ifndef MUNIMENT_ACCESS_BPF_H
+#define MUNIMENT_ACCESS_BPF_H
+
+/*
+ * Where does this inode lie, told cheaply for the many that lie nowhere near a store: returns false for
+ * those. The epoch must have been read before the slot: a policy switch writes the slot first.
+ */
+static __always_inline bool access__locate(struct inode *inode, struct dentry *dentry, u32 mechanism,
+					   u64 epoch, u32 slot, struct place *ret_place)
+{
+	struct answer *known;
+
+	if (!filter_has(control.slots[slot].devices, inode->i_sb->s_dev))
+		return false;
+	if (mechanism == MECHANISM_LSM) {
+		known = bpf_inode_storage_get(&answers_by_inode, inode, 0, 0);
+		if (known && known->epoch == epoch) {
+			ret_place->store = known->store;
+			ret_place->root = known->root;
+			return known->store != STORE_NONE;
+		}
+	}
+	ret_place->store = STORE_NONE;
+	object__find(inode, dentry, slot, ret_place);
+	if (mechanism == MECHANISM_LSM)
+		object__remember(inode, epoch, ret_place);
+	return ret_place->store != STORE_NONE;
+}
+
+/* Mode and audit of the place: of its store, or of the device where the walk could not tell. */
+static __always_inline void access__rules(struct inode *inode, const struct access *access, u32 *ret_mode,
+					  u32 *ret_audit)
+{
+	struct device_key key = {.slot = access->slot, .dev = inode->i_sb->s_dev};
+	u32 index = access->slot * STORE_IDS + access->place.store;
+	struct device_rules *device;
+	struct store_rules *rules;
+
+	*ret_mode = STORE_MODE_ENFORCE; /* rules that are missing are the loader's mistake: closed */
+	*ret_audit = STORE_AUDIT_REQUIRED;
+	if (access->place.store == STORE_UNDETERMINED) {
+		device = bpf_map_lookup_elem(&rules_by_device, &key);
+		if (device) {
+			*ret_mode = device->mode;
+			*ret_audit = device->audit;
+		}
+		return;
+	}
+	rules = bpf_map_lookup_elem(&rules_by_store, &index);
+	if (rules) {
+		*ret_mode = rules->mode;
+		*ret_audit = rules->audit;
+	}
+}
+
+/* No record, no access, where the store requires it. */
+static __always_inline int access__unrecorded(struct inode *inode, const struct access *access)
+{
+	u32 mode, audit;
+
+	access__rules(inode, access, &mode, &audit);
+	if (access->enforced == ENFORCED_ALLOWED && audit != STORE_AUDIT_REQUIRED)
+		return 0;
+	if (access->enforced == ENFORCED_ALLOWED)
+		count(COUNTER_LOST_DENIED);
+	return -EACCES;
+}
+
+/* Sets wanted, enforced and reason for an access whose place and grants are known. */
+static __always_inline void access__judge(struct inode *inode, struct access *access)
+{
+	u32 mode, audit;
+
+	access->reason = REASON_GRANTED;
+	access->wanted = VERDICT_ALLOW;
+	access->enforced = ENFORCED_ALLOWED;
+	if (!access->place.reason && decide_verdict(access->operations, access->granted) == VERDICT_ALLOW)
+		return;
+	access->wanted = VERDICT_DENY;
+	access->reason = access->place.reason		       ? access->place.reason
+			 : access->place.store == STORE_CANARY ? REASON_CANARY
+							       : REASON_NOT_GRANTED;
+	access__rules(inode, access, &mode, &audit);
+	access->enforced = decide_enforced(VERDICT_DENY, mode, access->mechanism);
+	if (mode != STORE_MODE_ENFORCE)
+		access->flags |= RECORD_FLAG_MONITOR;
+}
+
+/* Is this process's use of this open file on record already? */
+static __always_inline bool access__is_recorded(struct file *file, struct inode *inode, u32 operations)
+{
+	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct use *use = bpf_map_lookup_elem(&uses, &key);
+
+	return use && use->ino == inode->i_ino && !(operations & ~use->operations);
+}
+
+static __always_inline void access__note_use(struct file *file, struct inode *inode, u32 operations)
+{
+	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct use use = {.ino = inode->i_ino, .operations = operations};
+	struct use *before = bpf_map_lookup_elem(&uses, &key);
+
+	if (before && before->ino == use.ino) {
+		before->operations |= operations;
+		return;
+	}
+	bpf_map_update_elem(&uses, &key, &use, BPF_ANY); /* a full table only means one more record */
+}
+
+/* Would a denial here be enforced? */
+static __always_inline bool access__enforces(struct inode *inode, const struct access *access)
+{
+	u32 mode, audit;
+
+	access__rules(inode, access, &mode, &audit);
+	return mode == STORE_MODE_ENFORCE;
+}
+
+/* The daemon lists the stores at load to find files of several names: no access by a person. */
+static __always_inline bool access__is_keeper(u32 operations)
+{
+	return operations == OPERATION_BIT(OPERATION_LIST) && control.keeper &&
+	       bpf_get_current_pid_tgid() >> 32 == control.keeper;
+}
+
+static __always_inline void access__ask(struct access *access, u64 epoch)
+{
+	u32 answer = actor__granted(epoch, access->slot, access->place.store, access->mechanism);
+
+	access->granted = answer & 0xffff;
+	access->actor = answer >> 16;
+}
+
+/* Judges and records one access. Returns 0 or -EACCES. */
+static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
+{
+	/* Shifts, not branches: the verifier follows every branch into all that comes after. */
+	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
+			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED);
+	access__judge(inode, access);
+	if (emit__access(inode, dentry, access))
+		return access__unrecorded(inode, access);
+	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;
+}
+
+/* What opening this way asks for. */
+static __always_inline u32 access__opening(struct file *file, struct inode *inode)
+{
+	u32 mode = file->f_mode, flags = file->f_flags, operations;
+
+	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY)
+		return OPERATION_BIT(OPERATION_LIST);
+	if (flags & FMODE_EXEC)
+		return OPERATION_BIT(OPERATION_EXECUTE);
+	operations = (mode & FMODE_READ) * (OPERATION_BIT(OPERATION_READ) / FMODE_READ) |
+		     (mode & FMODE_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / FMODE_WRITE) |
+		     (flags & OPEN_TRUNCATE) / (OPEN_TRUNCATE / OPERATION_BIT(OPERATION_WRITE));
+	/* Access mode 3 opens for ioctl only: neither data nor nothing. */
+	return operations ? operations : OPERATION_BIT(OPERATION_ATTRIBUTES);
+}
+
+/* A file is opened. */
+static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
+{
+	u64 epoch = *(volatile u64 *)&control.epoch;
+	u32 slot = *(volatile u32 *)&control.slot & 1;
+	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
+	struct inode *inode = file->f_inode;
+	int err;
+
+	if (control.instance != instance ||
+	    !access__locate(inode, file->f_path.dentry, mechanism, epoch, slot, &access.place))
+		return 0;
+	access.operations = access__opening(file, inode);
+	access.open_flags = file->f_flags;
+	if (access__is_keeper(access.operations))
+		return 0;
+	access__ask(&access, epoch);
+	err = access__settle(inode, file->f_path.dentry, &access);
+	if (!err && mechanism != MECHANISM_TRACING)
+		access__note_use(file, inode, access.operations);
+	return err;
+}
+
+/* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
+static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
+{
+	u64 epoch = *(volatile u64 *)&control.epoch;
+	u32 slot = *(volatile u32 *)&control.slot & 1;
+	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
+	struct inode *inode = file->f_inode;
+	int err;
+
+	if (control.instance != instance ||
+	    !access__locate(inode, file->f_path.dentry, mechanism, epoch, slot, &access.place))
+		return 0;
+	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY)
+		access.operations = OPERATION_BIT(OPERATION_LIST);
+	else if (file->f_flags & FMODE_EXEC)
+		access.operations =
+			OPERATION_BIT(OPERATION_EXECUTE); /* the kernel reads what execve opened */
+	else
+		access.operations = (mask & MAY_READ) * (OPERATION_BIT(OPERATION_READ) / MAY_READ) |
+				    (mask & MAY_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / MAY_WRITE);
+	if (!access.operations || access__is_keeper(access.operations))
+		return 0;
+	access__ask(&access, epoch);
+	if ((decide_verdict(access.operations, access.granted) == VERDICT_ALLOW ||
+	     !access__enforces(inode, &access)) &&
+	    access__is_recorded(file, inode, access.operations))
+		return 0;
+	access.open_flags = file->f_flags;
+	err = access__settle(inode, file->f_path.dentry, &access);
+	if (!err && mechanism != MECHANISM_TRACING)
+		access__note_use(file, inode, access.operations);
+	return err;
+}
+
+/*
+ * An object is about to get a name in the directory to. Does that name lie in another store than the name
+ * dentry of inode does? Then 1, and what is asked for: out of a store no grant covers it, as the record would
+ * be read under a name that nobody guards; into a store it takes `create`.
+ */
+static __noinline int access__crosses(struct dentry *dentry, struct inode *inode, struct dentry *to,
+				      struct access *access)
+{
+	struct place from = {.store = STORE_NONE}, there = {.store = STORE_NONE};
+
+	object__find(inode, dentry, access->slot, &from);
+	object__walk(to, to->d_inode, access->slot, &there);
+	if (from.store == there.store && from.store != STORE_UNDETERMINED)
+		return 0;
+	if (from.store != STORE_NONE) {
+		access->place = from;
+		access->operations = OPERATION_BIT(OPERATION_RENAME);
+		if (!from.reason)
+			access->place.reason = REASON_BORDER;
+	} else {
+		access->place = there;
+		access->operations = OPERATION_BIT(OPERATION_CREATE);
+	}
+	access->place.walked = 0; /* the walk may have begun at a parent */
+	return 1;
+}
+
+static __noinline int access__mark(struct inode *inode, u32 slot, const struct place *place)
+{
+	struct object_key key = {.slot = slot};
+	struct store_root mark = {.store = place->store, .root = place->root};
+
+	object__id(inode, &key.id);
+	if (bpf_map_update_elem(&stores_by_object, &key, &mark, BPF_ANY))
+		count(COUNTER_NO_CACHE);
+	__sync_fetch_and_add(&control.epoch, 1);
+	return 0;
+}
+
+/* A new name for an inode. Both names are on one file system. */
+static __always_inline int access__link(struct dentry *old, struct inode *dir, struct dentry *new,
+					u32 mechanism)
+{
+	u32 slot = *(volatile u32 *)&control.slot & 1;
+	struct access access = {.hook = HOOK_INODE_LINK, .mechanism = mechanism, .slot = slot};
+	struct inode *inode = old->d_inode;
+	int err;
+
+	if (control.instance != instance || !filter_has(control.slots[slot].devices, dir->i_sb->s_dev) ||
+	    !inode || !access__crosses(old, inode, new->d_parent, &access))
+		return 0;
+	access__ask(&access, *(volatile u64 *)&control.epoch);
+	err = access__settle(inode, old, &access);
+	if (!err) /* only monitored, or a permitted way in: from now on known by its inode, whatever the name
+		   */
+		access__mark(inode, slot, &access.place);
+	return err;
+}
+
+/* One direction of a rename: old moves to the directory of new. */
+static __always_inline int access__move(struct dentry *old, struct dentry *new, u32 slot, u32 mechanism)
+{
+	struct access access = {.hook = HOOK_INODE_RENAME, .mechanism = mechanism, .slot = slot};
+	struct dentry *parent = old->d_parent;
+	struct inode *inode = old->d_inode;
+	struct actor_answer *actor;
+
+	if (parent == new->d_parent || !inode ||
+	    !access__crosses(parent, parent->d_inode, new->d_parent, &access))
+		return 0;
+	access__ask(&access, *(volatile u64 *)&control.epoch);
+	if (access__settle(inode, old, &access))
+		return -EACCES;
+	/*
+	 * Answers given until the rename is done must not outlive it: access__renamed raises the epoch again.
+	 * Where that cannot be noted, the crossing is refused.
+	 */
+	__sync_fetch_and_add(&control.epoch, 1);
+	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0,
+				     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!actor) {
+		count(COUNTER_NO_CACHE);
+		return -EACCES;
+	}
+	actor->flags |= ACTOR_CROSSING;
+	return 0;
+}
+
+#define RENAME_EXCHANGE 2
+
+static __always_inline int access__rename(struct dentry *old, struct dentry *new, u32 flags, u32 mechanism)
+{
+	u32 slot = *(volatile u32 *)&control.slot & 1;
+	int err;
+
+	if (control.instance != instance || !filter_has(control.slots[slot].devices, old->d_sb->s_dev))
+		return 0;
+	err = access__move(old, new, slot, mechanism);
+	if (!err && flags & RENAME_EXCHANGE)
+		err = access__move(new, old, slot, mechanism);
+	return err;
+}
+
+/* A rename is over, done or failed. */
+static __always_inline void access__renamed(void)
+{
+	struct actor_answer *actor =
+		bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+
+	if (!actor || !(actor->flags & ACTOR_CROSSING))
+		return;
+	actor->flags &= ~ACTOR_CROSSING;
+	__sync_fetch_and_add(&control.epoch, 1);
+}
+
+#endif

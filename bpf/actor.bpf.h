@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who acts: the roles of the current thread.
+ *
+ * The person is the login uid, which sudo and su keep; where nobody logged in (services), the acting uid.
+ * Credentials are the objective ones (real_cred): overlayfs and io_uring personalities override only the
+ * subjective ones. The program is the executable's inode; a task that set its own /proc/self/exe (prctl
+ * PR_SET_MM, open to every user by a user namespace) counts as no program until it executes one.
+ */
+#ifndef MUNIMENT_ACTOR_BPF_H
+#define MUNIMENT_ACTOR_BPF_H
+
+#include <bpf/bpf_core_read.h>
+
+#define GROUPS_LIMIT 65536 /* NGROUPS_MAX */
+
+struct groups_walk {
+	u64 gids; /* address of the array */
+	u32 slot;
+	u32 n;
+	struct role_set roles;
+};
+
+static __always_inline void actor__add_roles(struct role_set *to, const struct role_set *more)
+{
+	for (int i = 0; i < ROLE_WORDS; i++)
+		to->words[i] |= more->words[i];
+}
+
+static __always_inline void actor__add_group(u32 slot, u32 gid, struct role_set *to)
+{
+	struct id_key key = {.slot = slot, .id = gid};
+	struct role_set *roles = bpf_map_lookup_elem(&roles_by_group, &key);
+
+	if (roles)
+		actor__add_roles(to, roles);
+}
+
+/* bpf_loop's body: one supplementary group. Returns 1 to end. */
+static long actor__add_nth_group(u32 nth, struct groups_walk *walk)
+{
+	u32 gid;
+
+	if (nth >= walk->n)
+		return 1;
+	if (bpf_probe_read_kernel(&gid, sizeof(gid), (void *)(walk->gids + nth * sizeof(u32))))
+		count(COUNTER_READ_FAILED); /* this group is not counted in: fewer roles, never more */
+	else
+		actor__add_group(walk->slot, gid, &walk->roles);
+	return 0;
+}
+
+static __always_inline u32 actor__login_uid(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->loginuid) ? task->loginuid.val : ID_UNSET;
+}
+
+static __noinline int actor__groups(const struct cred *cred, u32 slot, struct role_set *to)
+{
+	struct groups_walk walk = {.slot = slot};
+	struct group_info *info = cred->group_info;
+
+	walk.n = info->ngroups;
+	walk.gids = (u64)info + bpf_core_field_offset(struct group_info, gid);
+	actor__add_group(slot, cred->egid.val, &walk.roles);
+	bpf_loop(GROUPS_LIMIT, actor__add_nth_group, &walk, 0);
+	actor__add_roles(to, &walk.roles);
+	return 0;
+}
+
+static __always_inline bool actor__exe_changed(struct task_struct *task)
+{
+	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0);
+
+	return leader && leader->flags & ACTOR_EXE_CHANGED;
+}
+
+static __always_inline void actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+{
+	struct object_key key = {.slot = slot};
+	struct role_set *roles;
+	struct mm_struct *mm = task->mm;
+	struct file *exe;
+
+	if (!mm)
+		return;
+	exe = mm->exe_file;
+	if (!exe)
+		return;
+	object__id(exe->f_inode, &key.id);
+	roles = bpf_map_lookup_elem(&roles_by_program, &key);
+	if (roles)
+		actor__add_roles(to, roles);
+}
+
+/* The roles of the current thread: decide_roles, one dimension after the other to spare the stack. */
+static __always_inline void actor__roles(struct task_struct *task, u32 login, u32 flags, u32 slot,
+					 struct role_set *ret_roles)
+{
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	struct id_key key = {.slot = slot};
+	struct user_roles *user;
+	struct role_set accepted;
+
+	key.id = login != ID_UNSET ? login : task->real_cred->euid.val;
+	user = bpf_map_lookup_elem(&roles_by_user, &key);
+	*ret_roles = policy->now;
+
+	accepted = policy->any_user;
+	if (user)
+		actor__add_roles(&accepted, &user->by_user);
+	decide_narrow(ret_roles, &accepted);
+
+	accepted = policy->any_group;
+	if (login == ID_UNSET)
+		actor__groups(task->real_cred, slot, &accepted);
+	else if (user)
+		actor__add_roles(&accepted, &user->by_membership);
+	decide_narrow(ret_roles, &accepted);
+
+	accepted = policy->any_program;
+	if (!(flags & ACTOR_EXE_CHANGED))
+		actor__by_program(task, slot, &accepted);
+	decide_narrow(ret_roles, &accepted);
+}
+
+static __always_inline u32 actor__grants(const struct role_set *roles, u32 slot, u32 store)
+{
+	u32 index = slot * STORE_IDS + store;
+	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
+
+	if (!rules || rules->mode == STORE_MODE_INVALID) {
+		count(COUNTER_RULES_MISSING);
+		return 0;
+	}
+	return decide_granted(rules, roles);
+}
+
+/*
+ * The operations that the current thread may do in a store: a mask of OPERATION_BIT, with ACTOR_… flags
+ * shifted by 16. Kept in task storage; where that cannot be had (no memory, or a mechanism that does not
+ * learn of changed credentials) it is computed each time. A global function, so that it is verified once and
+ * not for every path that leads here.
+ */
+__attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32 mechanism)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 login = actor__login_uid(task), granted, flags;
+	struct actor_answer *kept = NULL;
+	struct role_set roles;
+
+	slot &= 1;
+	if (mechanism != MECHANISM_TRACING) {
+		kept = bpf_task_storage_get(&answers_by_actor, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!kept)
+			count(COUNTER_NO_CACHE);
+	}
+	flags = login != ID_UNSET ? ACTOR_BY_LOGIN : 0;
+	if (!kept || kept->epoch != epoch || kept->login_uid != login) {
+		if (actor__exe_changed(task))
+			flags |= ACTOR_EXE_CHANGED;
+		actor__roles(task, login, flags, slot, &roles);
+		if (!kept)
+			return actor__grants(&roles, slot, store) | flags << 16;
+		kept->epoch = 0; /* never a new epoch beside old roles */
+		kept->roles = roles;
+		kept->login_uid = login;
+		kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
+		__builtin_memset(kept->granted, 0, sizeof(kept->granted));
+		kept->epoch = epoch;
+	}
+	barrier_var(store); /* the verifier forgets the bounds of a spilled half word */
+	if (store >= STORE_IDS)
+		return 0;
+	granted = kept->granted[store];
+	if (!(granted & GRANTED_COMPUTED)) {
+		granted = actor__grants(&kept->roles, slot, store) | GRANTED_COMPUTED;
+		kept->granted[store] = granted;
+	}
+	return granted | kept->flags << 16;
+}
+
+/* Credentials of the current thread change: what was known of it is void. */
+static __always_inline void actor__forget(void)
+{
+	struct actor_answer *answer =
+		bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+
+	if (answer)
+		answer->epoch = 0;
+}
+
+#define PR_SET_MM	   35
+#define PR_SET_MM_EXE_FILE 13
+#define PR_SET_MM_MAP	   14
+
+/* prctl(PR_SET_MM, …) may set /proc/self/exe: the whole process is no program from here on. */
+static __always_inline void actor__prctl(int option, unsigned long what)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *leader;
+
+	if (option != PR_SET_MM || (what != PR_SET_MM_EXE_FILE && what != PR_SET_MM_MAP))
+		return;
+	leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0,
+				      BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!leader) {
+		count(COUNTER_NO_CACHE);
+		return;
+	}
+	leader->flags |= ACTOR_EXE_CHANGED;
+	/* Every thread's answer is void: they share the executable. Rare enough to make all of them compute
+	 * anew. */
+	__sync_fetch_and_add(&control.epoch, 1);
+}
+
+/* A child process inherits the mark with the executable. */
+static __always_inline void actor__fork(struct task_struct *child)
+{
+	struct actor_answer *mine;
+
+	if (!actor__exe_changed(bpf_get_current_task_btf()))
+		return;
+	mine = bpf_task_storage_get(&answers_by_actor, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (mine)
+		mine->flags |= ACTOR_EXE_CHANGED;
+	else
+		count(COUNTER_NO_CACHE);
+}
+
+/* A program was executed for real: the mark ends. */
+static __always_inline void actor__exec(void)
+{
+	struct actor_answer *mine = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+
+	if (!mine)
+		return;
+	mine->flags = 0;
+	mine->epoch = 0;
+}
+
+#endif

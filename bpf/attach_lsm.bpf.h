@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shims of the mechanism `lsm`. A denial by another LSM before us stands (ret). */
+#ifndef MUNIMENT_ATTACH_LSM_BPF_H
+#define MUNIMENT_ATTACH_LSM_BPF_H
+
+SEC("lsm/file_open")
+int BPF_PROG(lsm__file_open, struct file *file, int ret)
+{
+	return ret ? ret : access__open(file, MECHANISM_LSM, HOOK_FILE_OPEN);
+}
+
+SEC("lsm/file_permission")
+int BPF_PROG(lsm__file_permission, struct file *file, int mask, int ret)
+{
+	return ret ? ret : access__use(file, mask, MECHANISM_LSM, HOOK_FILE_PERMISSION);
+}
+
+SEC("lsm/inode_link")
+int BPF_PROG(lsm__inode_link, struct dentry *old, struct inode *dir, struct dentry *new, int ret)
+{
+	return ret ? ret : access__link(old, dir, new, MECHANISM_LSM);
+}
+
+/* For RENAME_EXCHANGE the kernel calls this hook twice, the second time with both sides swapped. */
+SEC("lsm/inode_rename")
+int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+	     struct dentry *new, int ret)
+{
+	return ret ? ret : access__rename(old, new, 0, MECHANISM_LSM);
+}
+
+#endif

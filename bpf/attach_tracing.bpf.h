@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Shims that no mechanism can do without (fentry, fexit: what is known of a task or a rename ends), and those
+ * of the mechanism `tracing`: the exit of every system call that hands out a descriptor, and io_uring's
+ * tracepoints. These cannot prevent; a denied caller gets SIGKILL before it runs another instruction.
+ */
+#ifndef MUNIMENT_ATTACH_TRACING_BPF_H
+#define MUNIMENT_ATTACH_TRACING_BPF_H
+
+SEC("fentry/commit_creds")
+int BPF_PROG(fentry__commit_creds)
+{
+	actor__forget();
+	return 0;
+}
+
+SEC("fentry/security_task_prctl")
+int BPF_PROG(fentry__task_prctl, int option, unsigned long what)
+{
+	actor__prctl(option, what);
+	return 0;
+}
+
+SEC("fentry/security_task_alloc")
+int BPF_PROG(fentry__task_alloc, struct task_struct *child)
+{
+	actor__fork(child);
+	return 0;
+}
+
+SEC("fentry/security_bprm_committed_creds")
+int BPF_PROG(fentry__bprm_committed_creds)
+{
+	actor__exec();
+	return 0;
+}
+
+SEC("fexit/vfs_rename")
+int BPF_PROG(fexit__vfs_rename)
+{
+	access__renamed();
+	return 0;
+}
+
+/* Linux 6.2, a35b9af4ec2c: a typed view of an address. Weak: without it the mechanism is not to be had. */
+extern void *bpf_rdonly_cast(const void *address, u32 btf_id) __ksym __weak;
+
+static __always_inline struct file *tracing__file(u64 address)
+{
+	return bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct file));
+}
+
+/* The file behind a descriptor of the current task, or NULL. */
+static __always_inline struct file *tracing__descriptor(long fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = task->files->fdt;
+	u64 address = 0;
+
+	if (fd < 0 || fd >= table->max_fds)
+		return NULL;
+	if (bpf_probe_read_kernel(&address, sizeof(address), table->fd + fd) || !address)
+		return NULL;
+	return tracing__file(address);
+}
+
+/* System calls that return a descriptor of a file by name or by handle: x86-64 and i386 numbers. */
+static __always_inline bool tracing__opens(long number, bool compat)
+{
+	if (compat)
+		return number == 5 || number == 8 || number == 295 || number == 437 || number == 342;
+	number &= ~0x40000000; /* x32 */
+	return number == 2 || number == 85 || number == 257 || number == 437 || number == 304;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(tracing__sys_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task;
+	struct file *file;
+
+	if (ret < 0)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (!tracing__opens(regs->orig_ax, task->thread_info.status & TASK_COMPAT))
+		return 0;
+	file = tracing__descriptor(ret);
+	if (file && !(file->f_mode & FMODE_PATH) && access__open(file, MECHANISM_TRACING, HOOK_FILE_OPEN))
+		bpf_send_signal(SIGKILL);
+	return 0;
+}
+
+#define IORING_OP_OPENAT  18
+#define IORING_OP_OPENAT2 28
+
+/*
+ * An io_uring request is done, its result not yet visible to the process. An opened descriptor is judged as
+ * by a system call; of other requests the file that they worked on is, which covers files registered with the
+ * ring.
+ */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(tracing__io_uring_complete, void *ring, void *request, struct io_uring_cqe *cqe)
+{
+	struct io_kiocb *req = bpf_rdonly_cast(request, bpf_core_type_id_kernel(struct io_kiocb));
+	struct file *file = NULL;
+	s32 res = cqe->res;
+
+	if (res < 0 || !request)
+		return 0;
+	if (req->opcode == IORING_OP_OPENAT || req->opcode == IORING_OP_OPENAT2)
+		file = tracing__descriptor(res);
+	else if (req->file)
+		file = tracing__file((u64)req->file);
+	if (file && !(file->f_mode & FMODE_PATH) && access__open(file, MECHANISM_TRACING, HOOK_IO_URING))
+		bpf_send_signal(SIGKILL);
+	return 0;
+}
+
+/* Tells the loader by which numbers the kernel knows the loader's own descriptors: stat lies on btrfs and
+ * overlayfs. */
+const volatile u32 loader_tgid = 0;
+
+SEC("iter/task_file")
+int iter__identify(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct identified out = {};
+	struct inode *inode;
+
+	if (!task || !file || task->tgid != (int)loader_tgid || task->pid != (int)loader_tgid)
+		return 0;
+	inode = file->f_inode;
+	object__id(inode, &out.id);
+	out.fd = ctx->fd;
+	out.super_dev = inode->i_sb->s_dev;
+	out.mode = inode->i_mode;
+	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Older and newer kernel shapes, each with the commit that changed them.
+ */
+#ifndef MUNIMENT_COMPAT_BPF_H
+#define MUNIMENT_COMPAT_BPF_H
+
+/*
+ * Before def3ae83da02 ("fs: store real path instead of fake path in backing file f_path", 6.8) overlayfs
+ * opens the real file under the overlay's path: f_inode is on the store's file system, the dentry is not. Any
+ * of the inode's own names will do, since a file of several names was looked up by inode before. Probe reads,
+ * as there is no typed way from list to dentry.
+ */
+struct alias_walk {
+	u64 dentry;
+	u32 slot;
+	u32 dev;
+	u32 ended;
+	u32 found;
+	struct store_root root;
+};
+
+static long object__alias_step(u32 turn, struct alias_walk *walk)
+{
+	struct dentry *dentry = (void *)walk->dentry, *parent;
+	struct object_key key = {.slot = walk->slot, .id.dev = walk->dev};
+	struct inode *at = BPF_CORE_READ(dentry, d_inode);
+	struct store_root *root;
+
+	key.id.ino = BPF_CORE_READ(at, i_ino);
+	if (filter_has(control.slots[walk->slot & 1].roots, key.id.ino)) {
+		key.id.generation = BPF_CORE_READ(at, i_generation);
+		root = bpf_map_lookup_elem(&stores_by_object, &key);
+		if (root) {
+			walk->root = *root;
+			walk->found = 1;
+			return 1;
+		}
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	if (parent == dentry) {
+		walk->ended = 1;
+		return 1;
+	}
+	walk->dentry = (u64)parent;
+	return 0;
+}
+
+static __noinline int object__walk_alias(struct inode *inode, u32 slot, struct place *ret_place)
+{
+	struct alias_walk walk = {.slot = slot, .dev = inode->i_sb->s_dev};
+	u64 first = (u64)inode->i_dentry.first;
+
+	if (bpf_core_field_exists(struct dentry, d_u.d_alias))
+		walk.dentry = first - bpf_core_field_offset(struct dentry, d_u.d_alias);
+	else
+		walk.dentry = first - bpf_core_field_offset(struct dentry___flat, d_alias);
+	if (first)
+		bpf_loop(WALK_DEPTH_MAX, object__alias_step, &walk, 0);
+	if (walk.found) {
+		ret_place->store = walk.root.store;
+		ret_place->root = walk.root.root;
+	} else if (!walk.ended || walk.dentry != (u64)inode->i_sb->s_root) {
+		ret_place->store = STORE_UNDETERMINED;
+		ret_place->reason = REASON_UNDETERMINED;
+	}
+	return 0;
+}
+
+#endif

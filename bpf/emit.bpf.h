@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Records: numbered per CPU, reserved in the ring before the access goes on. A number whose record found no
+ * room stays missing, so that user space sees the gap; how many were lost is counted besides.
+ */
+#ifndef MUNIMENT_EMIT_BPF_H
+#define MUNIMENT_EMIT_BPF_H
+
+#include <bpf/bpf_core_read.h>
+
+/* What was decided, on its way into a record. */
+struct access {
+	struct place place;
+	u32 operations;
+	u32 hook;
+	u32 mechanism;
+	u32 wanted;
+	u32 enforced;
+	u32 reason;
+	u32 open_flags;
+	u32 flags;
+	u32 slot;
+	u32 granted; /* operations that the actor may do here */
+	u32 actor;   /* ACTOR_… */
+	u64 number;  /* of the record */
+};
+
+struct copy {
+	struct dentry *dentry;
+	char *to; /* room + name_room bytes */
+	u32 at;
+	u32 copied;
+	u32 names;
+};
+
+/*
+ * One turn of copying a name, leaf first, with its NUL. room and name_room are constants: one caller per size
+ * of record. Returns 1 to end: all copied, at the top, or no room for the next name.
+ */
+static __always_inline long emit__copy_name(struct copy *copy, u32 room, u32 name_room)
+{
+	struct dentry *dentry = copy->dentry, *parent = dentry->d_parent;
+	u32 len = dentry->d_name.len, at = copy->at;
+
+	barrier_var(at);
+	if (parent == dentry || copy->copied >= copy->names || at >= room || len >= name_room)
+		return 1;
+	barrier_var(len); /* keeps the bounds where the verifier must see them */
+	if (bpf_probe_read_kernel(copy->to + at, len, dentry->d_name.name)) {
+		count(COUNTER_READ_FAILED);
+		return 1;
+	}
+	at += len;
+	barrier_var(at);
+	if (at >= room + name_room)
+		return 1;
+	copy->to[at] = '\0';
+	copy->at = at + 1;
+	copy->copied++;
+	copy->dentry = parent;
+	return 0;
+}
+
+static long emit__copy_small(u32 turn, struct copy *copy)
+{
+	return emit__copy_name(copy, PATH_SMALL, PATH_SMALL_NAME);
+}
+
+static long emit__copy_medium(u32 turn, struct copy *copy)
+{
+	return emit__copy_name(copy, PATH_MEDIUM, PATH_NAME);
+}
+
+static long emit__copy_large(u32 turn, struct copy *copy)
+{
+	return emit__copy_name(copy, PATH_LARGE, PATH_NAME);
+}
+
+static __always_inline void emit__copy_names(struct copy *copy, u32 room)
+{
+	if (room == PATH_SMALL)
+		bpf_loop(WALK_DEPTH_MAX, emit__copy_small, copy, 0);
+	else if (room == PATH_MEDIUM)
+		bpf_loop(WALK_DEPTH_MAX, emit__copy_medium, copy, 0);
+	else
+		bpf_loop(WALK_DEPTH_MAX, emit__copy_large, copy, 0);
+}
+
+/* The next number on this CPU. Atomic: on a preemptible kernel another task may come in between. */
+static __always_inline u64 emit__number(void)
+{
+	u32 zero = 0;
+	struct cpu_state *cpu = bpf_map_lookup_elem(&cpus, &zero);
+
+	return cpu ? __sync_fetch_and_add(&cpu->sequence, 1) + 1 : 0;
+}
+
+/* A wake-up costs more than the record: only for what cannot wait, and when the ring fills. */
+static __always_inline u64 emit__wakeup(u32 urgent, u64 number)
+{
+	if (urgent)
+		return BPF_RB_FORCE_WAKEUP;
+	if (number % 64 == 0 && bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > RING_SIZE_BYTES / 8)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void emit__header(struct record_header *header, u32 kind, u32 size, u64 number)
+{
+	header->size = size;
+	header->kind = kind;
+	header->cpu = bpf_get_smp_processor_id();
+	header->sequence = number;
+	header->boot_ns = bpf_ktime_get_boot_ns();
+}
+
+static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
+{
+	struct copy copy = {.dentry = dentry, .names = WALK_DEPTH_MAX};
+	struct record_program *record;
+	u64 number = emit__number();
+	u32 sent = 1;
+
+	record = bpf_ringbuf_reserve(&records, sizeof(*record) + PATH_LARGE + PATH_NAME, 0);
+	if (!record) {
+		count(COUNTER_LOST);
+		return 0;
+	}
+	copy.to = record->path;
+	emit__copy_names(&copy, PATH_LARGE);
+	record->path_count = copy.copied;
+	record->path_bytes = copy.at;
+	record->program = *id;
+	record->flags = 0;
+	emit__header(&record->header, RECORD_PROGRAM, sizeof(*record) + copy.at, number);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_map_update_elem(&programs_sent, id, &sent, BPF_ANY);
+	return 0;
+}
+
+/* Sends the program's name unless user space has it. */
+static __noinline int emit__announce(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	struct actor_answer *kept;
+	struct object_id id;
+	struct file *exe;
+
+	if (!mm)
+		return 0;
+	exe = mm->exe_file;
+	if (!exe)
+		return 0;
+	object__id(exe->f_inode, &id);
+	if (!bpf_map_lookup_elem(&programs_sent, &id))
+		emit__program(&id, exe->f_path.dentry);
+	kept = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+	if (kept)
+		kept->flags |= ACTOR_ANNOUNCED;
+	return 0;
+}
+
+static __always_inline void emit__actor(struct record_access *record, struct task_struct *task)
+{
+	const struct cred *cred = task->real_cred;
+	struct mm_struct *mm = task->mm;
+	struct file *exe = mm ? mm->exe_file : NULL;
+
+	if (exe)
+		object__id(exe->f_inode, &record->program);
+	else
+		record->program = (struct object_id){};
+	record->cgroup = bpf_get_current_cgroup_id();
+	record->start_boot_ns = task->group_leader->start_boottime;
+	record->tgid = task->tgid;
+	record->pid = task->pid;
+	record->parent_tgid = task->real_parent->tgid;
+	record->uid = cred->euid.val;
+	record->gid = cred->egid.val;
+	record->login_uid = actor__login_uid(task);
+	record->session = bpf_core_field_exists(task->sessionid) ? task->sessionid : ID_UNSET;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+}
+
+static __always_inline void emit__object(struct record_access *record, struct inode *inode)
+{
+	object__id(inode, &record->file);
+	record->file_size = inode->i_size;
+	record->file_mode = inode->i_mode;
+}
+
+static __always_inline void emit__verdict(struct record_access *record, const struct access *access)
+{
+	record->open_flags = access->open_flags;
+	record->policy_generation = control.slots[access->slot & 1].generation;
+	record->root = access->place.root;
+	record->operations = access->operations;
+	record->store = access->place.store;
+	record->hook = access->hook;
+	record->mechanism = access->mechanism;
+	record->wanted = access->wanted;
+	record->enforced = access->enforced;
+	record->reason = access->reason;
+	record->reserved = 0;
+}
+
+static __noinline int emit__fill(struct record_access *record, struct inode *inode, struct access *access,
+				 struct copy *copy)
+{
+	record->path_count = copy->copied;
+	record->path_bytes = copy->at;
+	record->flags = access->flags | (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
+			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0);
+	emit__actor(record, bpf_get_current_task_btf());
+	emit__object(record, inode);
+	emit__verdict(record, access);
+	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, access->number);
+	return 0;
+}
+
+/* Room must be a constant: the verifier knows a reservation's size by it. */
+static __always_inline int emit__sized(struct inode *inode, struct access *access, struct copy *copy,
+				       u32 room, u32 name_room)
+{
+	struct record_access *record;
+
+	access->number = emit__number();
+	record = bpf_ringbuf_reserve(&records, sizeof(*record) + room + name_room, 0);
+	if (!record) {
+		count(COUNTER_LOST);
+		return -ENOMEM;
+	}
+	copy->to = record->path;
+	emit__copy_names(copy, room);
+	emit__fill(record, inode, access, copy);
+	bpf_ringbuf_submit(record, emit__wakeup(access->wanted == VERDICT_DENY, access->number));
+	return 0;
+}
+
+/* 0, or -ENOMEM when the ring had no room. */
+static __noinline int emit__access(struct inode *inode, struct dentry *dentry, struct access *access)
+{
+	const struct names *names = &access->place.names;
+	struct copy copy = {.dentry = dentry};
+	struct place walked;
+
+	if (!(access->actor & ACTOR_ANNOUNCED))
+		emit__announce();
+	if (!access->place.walked) {
+		object__walk(dentry, inode, access->slot, &walked);
+		access->place.names = walked.names;
+	}
+	copy.names = names->count;
+	if (names->bytes <= PATH_SMALL && names->longest < PATH_SMALL_NAME)
+		return emit__sized(inode, access, &copy, PATH_SMALL, PATH_SMALL_NAME);
+	if (names->bytes <= PATH_MEDIUM)
+		return emit__sized(inode, access, &copy, PATH_MEDIUM, PATH_NAME);
+	return emit__sized(inode, access, &copy, PATH_LARGE, PATH_NAME);
+}
+
+#endif

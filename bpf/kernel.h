@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every kernel type and field that the programs rely on, and nothing else. Declared by hand: libbpf relocates
+ * each access against the running kernel's BTF (CO-RE), so order and gaps do not matter, names do.
+ */
+#ifndef MUNIMENT_KERNEL_TYPES_H
+#define MUNIMENT_KERNEL_TYPES_H
+
+#include "bpf/abi.h"
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef int s32;
+typedef long long s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* uapi/linux/bpf.h's values, which its types would drag in here a second time */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_INODE_STORAGE = 28,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+enum { BPF_F_NO_PREALLOC = 1 };
+enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
+enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
+enum { BPF_RB_AVAIL_DATA = 0 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct qstr {
+	u32 len;
+	const unsigned char *name;
+};
+
+struct super_block {
+	u32 s_dev;
+	unsigned long s_magic;
+	struct dentry *s_root;
+};
+
+struct inode {
+	u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	s64 i_size;
+	u32 i_generation;
+	struct hlist_head i_dentry;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+};
+
+struct dentry___flat { /* where the union d_u has lost its name (seen in 7.2, not in 6.18) */
+	struct hlist_node d_alias;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	unsigned int f_mode;
+	struct inode *f_inode;
+	unsigned int f_flags;
+	struct path f_path;
+};
+
+struct group_info {
+	int ngroups;
+	kgid_t gid[0];
+};
+
+struct cred {
+	kuid_t euid;
+	kgid_t egid;
+	struct group_info *group_info;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct thread_info {
+	u32 status;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	struct mm_struct *mm;
+	const struct cred *real_cred;
+	struct files_struct *files;
+	int pid;
+	int tgid;
+	struct task_struct *group_leader;
+	struct task_struct *real_parent;
+	kuid_t loginuid;
+	unsigned int sessionid;
+	u64 start_boottime;
+	char comm[COMM_SIZE];
+};
+
+struct pt_regs {
+	unsigned long orig_ax;
+	unsigned long di;
+	unsigned long si;
+};
+
+struct linux_binprm {
+	struct file *file;
+};
+
+struct io_kiocb {
+	struct file *file;
+	u8 opcode;
+};
+
+struct io_uring_cqe {
+	s32 res;
+};
+
+struct seq_file {
+	unsigned long count;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
+/* The btrfs module's own; the suffix lets libbpf search modules for "btrfs_inode" and "btrfs_root". */
+struct btrfs_root___module {
+	u32 anon_dev;
+};
+
+struct btrfs_inode___module {
+	struct btrfs_root___module *root;
+	struct inode vfs_inode;
+};
+
+#pragma clang attribute pop
+
+/* linux/fs.h: f_mode and may-masks, stable since 2.6 */
+#define FMODE_READ    0x1
+#define FMODE_WRITE   0x2
+#define FMODE_PATH    0x4000
+#define FMODE_EXEC    0x20 /* __FMODE_EXEC in f_flags */
+#define OPEN_TRUNCATE 01000
+#define MAY_EXEC      0x1
+#define MAY_WRITE     0x2
+#define MAY_READ      0x4
+#define MAY_APPEND    0x8
+
+#define INODE_TYPE_MASK 0170000
+#define INODE_DIRECTORY 0040000
+#define INODE_REGULAR	0100000
+
+#define BTRFS_SUPER_MAGIC 0x9123683e
+
+#define EPERM  1
+#define ENOMEM 12
+#define EACCES 13
+
+#define TASK_COMPAT 0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
+#define SIGKILL	    9
+
+#endif

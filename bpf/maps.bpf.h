@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All maps. Those that a policy fills bear a slot (0 or 1) in their key: the loader fills the idle slot and
+ * then switches control.slot, so that no access ever sees half a policy.
+ */
+#ifndef MUNIMENT_MAPS_BPF_H
+#define MUNIMENT_MAPS_BPF_H
+
+#include <bpf/bpf_helpers.h>
+
+/* This load's number; programs of an older load fall silent when control.instance moves on. */
+const volatile u32 instance = 0;
+
+/* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
+struct control control SEC(".data.control") = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_SIZE_BYTES);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cpu_state);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * USERS_MAX);
+	__type(key, struct id_key);
+	__type(value, struct user_roles);
+} roles_by_user SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * GROUPS_MAX);
+	__type(key, struct id_key);
+	__type(value, struct role_set);
+} roles_by_group SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * PROGRAMS_MAX);
+	__type(key, struct object_key);
+	__type(value, struct role_set);
+} roles_by_program SEC(".maps");
+
+/* Index: slot * STORE_IDS + store. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * STORE_IDS);
+	__type(key, u32);
+	__type(value, struct store_rules);
+} rules_by_store SEC(".maps");
+
+/* Store roots, and files of several names that the scan at load or a link found to be records. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, struct object_key);
+	__type(value, struct store_root);
+} stores_by_object SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct device_key);
+	__type(value, struct device_rules);
+} rules_by_device SEC(".maps");
+
+/*
+ * In which store an inode lies, as of an epoch; the answer dies with its inode. LSM programs only, and never
+ * created where bpf is not an active LSM: Linux 6.1 would write past the inode's security blob.
+ */
+struct answer {
+	u64 epoch;
+	u32 store;
+	u32 root;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_INODE_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct answer);
+} answers_by_inode SEC(".maps");
+
+/* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */
+struct actor_answer {
+	u64 epoch;
+	struct role_set roles;
+	u32 login_uid;
+	u32 flags;
+	u16 granted[STORE_IDS]; /* masks; bit 0 (no operation) says that the mask was computed */
+	u16 pad[2];
+};
+#define ACTOR_EXE_CHANGED 0x1 /* on the group leader: /proc/self/exe was set by prctl */
+#define ACTOR_ANNOUNCED	  0x2 /* the program's name was sent in this epoch */
+#define ACTOR_CROSSING	  0x4 /* a rename across a border is under way */
+#define ACTOR_BY_LOGIN	  0x8
+#define GRANTED_COMPUTED  0x1
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct actor_answer);
+} answers_by_actor SEC(".maps");
+
+/*
+ * Open files whose use by a process is already on record, so that each read need not be one. A stale entry is
+ * harmless: the inode must match, and then that process's access to that record was recorded.
+ */
+struct use_key {
+	u64 file; /* address of struct file */
+	u32 tgid;
+	u32 pad;
+};
+
+struct use {
+	u64 ino;
+	u32 operations; /* recorded ones */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct use_key);
+	__type(value, struct use);
+} uses SEC(".maps");
+
+/* Programs whose name user space has been sent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct object_id);
+	__type(value, u32);
+} programs_sent SEC(".maps");
+
+static __always_inline void count(enum counter which)
+{
+	u32 zero = 0;
+	struct cpu_state *cpu = bpf_map_lookup_elem(&cpus, &zero);
+
+	if (cpu)
+		__sync_fetch_and_add(&cpu->counters[which], 1);
+}
+
+static __always_inline bool filter_has(const u64 *filter, u64 number)
+{
+	u32 bit = decide_filter_bit(number);
+
+	return filter[bit >> 6 & (FILTER_WORDS - 1)] >> (bit & 63) & 1;
+}
+
+#endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kernel side, one object: licence and includes. Order matters: each file may use those before it. */
+#include "bpf/kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/decide.h"
+#include "bpf/maps.bpf.h"
+#include "bpf/object.bpf.h"
+#include "bpf/actor.bpf.h"
+#include "bpf/emit.bpf.h"
+#include "bpf/access.bpf.h"
+#include "bpf/attach_lsm.bpf.h"
+#include "bpf/attach_fmod_ret.bpf.h"
+#include "bpf/attach_tracing.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";

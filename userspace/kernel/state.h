@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share about struct kernel. Not for others: they use kernel.h. */
+#ifndef MUNIMENT_KERNEL_STATE_H
+#define MUNIMENT_KERNEL_STATE_H
+
+#include <limits.h>
+
+#include "kernel/kernel.h"
+
+struct muniment_bpf;
+struct bpf_link;
+
+#define KERNEL_LINKS_MAX   16
+#define KERNEL_SERVING_MAX 8
+
+/* The roots of one policy generation, for kernel_root_path: the image's, then mounts found below them. */
+struct kernel_roots {
+	uint32_t generation;
+	char **paths;
+	uint32_t n;
+};
+
+struct kernel {
+	struct muniment_bpf *skel;
+	struct ring *ring;
+	struct kernel_options options;
+	char pin_dir[PATH_MAX];
+	char run_dir[PATH_MAX];
+	enum mechanism mechanism;
+	uint32_t instance;
+	struct bpf_link *links[KERNEL_LINKS_MAX];
+	unsigned n_links;
+	struct kernel_serving serving[KERNEL_SERVING_MAX];
+	unsigned n_serving;
+	struct kernel_roots roots[2]; /* of the policy in force, and of the one before */
+	char canary_path[PATH_MAX];
+	int canary_fd;	       /* opened before any rule held, for the read probe */
+	unsigned canary_asked; /* with tracing: probes whose record has not come back */
+	char why_not[MECHANISM_END][160];
+};
+
+/* --- attach.c: the table of programs --- */
+
+/* Chooses which programs of the object are loaded for a mechanism, and which maps are made. */
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism);
+
+/* --- identify.c --- */
+
+/* Opens nothing itself: asks the kernel under which numbers it knows these descriptors. ids[i] belongs to
+ * fds[i]. */
+int kernel_identify(struct kernel *k, const int *fds, unsigned n, struct identified *ids);
+
+/* The same for one path, without following a last symbolic link. */
+int kernel_identify_path(struct kernel *k, const char *path, struct identified *ret_id);
+
+/* --- scan.c --- */
+
+typedef int (*kernel_marked_fn)(void *ctx, const struct object_id *id);
+
+/* Walks a tree on its own file system and hands every file of several names to fn. 0, fn's value, or -errno.
+ */
+int kernel_scan_named_often(struct kernel *k, const char *root, kernel_marked_fn fn, void *ctx);
+
+/* --- mounts.c --- */
+
+typedef int (*kernel_mount_fn)(void *ctx, const char *mount_point);
+
+/* Hands each mount point that lies below path (not path itself) to fn. 0, fn's value, or -errno. */
+int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx);
+
+/* --- canary.c --- */
+
+/* Makes a fresh canary file and opens it, before its rule is in force. 0 or -errno. */
+int kernel_canary_new(struct kernel *k);
+void kernel_canary_free(struct kernel *k);
+
+#endif
