@@ -118,7 +118,7 @@ int BPF_PROG(tracing__io_uring_complete, void *ring, void *request, struct io_ur
 
 /* Tells the loader by which numbers the kernel knows the loader's own descriptors: stat lies on btrfs and
  * overlayfs. */
-const volatile u32 loader_tgid = 0;
+const volatile __u32 loader_tgid = 0;
 
 SEC("iter/task_file")
 int iter__identify(struct bpf_iter__task_file *ctx)

@@ -9,7 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 /* This load's number; programs of an older load fall silent when control.instance moves on. */
-const volatile u32 instance = 0;
+const volatile __u32 instance = 0;
 
 /* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
 struct control control SEC(".data.control") = {};

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "bpf/abi.h"
-#include "policy/policy.h"
+struct policy_image;
 
 struct kernel;
 struct ring;

@@ -44,6 +44,9 @@ struct kernel {
 /* Chooses which programs of the object are loaded for a mechanism, and which maps are made. */
 void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism);
 
+void kernel_tell_serving(struct kernel *k);
+uint64_t kernel_missed_runs(const struct kernel *k);
+
 /* --- identify.c --- */
 
 /* Opens nothing itself: asks the kernel under which numbers it knows these descriptors. ids[i] belongs to

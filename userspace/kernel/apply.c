@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Brings a policy into force: resolves its stores and programs to inodes, fills the idle slot of the maps and
+ * switches to it in one store. No access ever sees half a policy: programs read the slot once.
+ */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "kernel/state.h"
+#include "muniment.skel.h"
+#include "policy/image.h"
+
+struct filling {
+	struct kernel *k;
+	const struct policy_image *image;
+	uint32_t slot;
+	struct policy_slot *policy; /* the idle one, in the mapping that the programs read */
+	struct kernel_roots roots;
+	uint32_t store; /* of the root at hand */
+	uint32_t root;
+	uint64_t marked; /* files of several names */
+};
+
+static int map_fd(const struct bpf_map *map)
+{
+	return bpf_map__fd(map);
+}
+
+/* Removes the entries of one slot; the slot is the u32 at slot_at in each key. */
+static int clear_slot(const struct bpf_map *map, size_t slot_at, uint32_t slot)
+{
+	unsigned char key[64], next[64];
+	int fd = map_fd(map);
+	bool more = !bpf_map_get_next_key(fd, NULL, key);
+
+	if (bpf_map__key_size(map) > sizeof(key))
+		return -EINVAL;
+	while (more) {
+		uint32_t at;
+
+		more = !bpf_map_get_next_key(fd, key, next);
+		memcpy(&at, key + slot_at, sizeof(at));
+		if (at == slot && bpf_map_delete_elem(fd, key) && errno != ENOENT)
+			return -errno;
+		memcpy(key, next, sizeof(key));
+	}
+	return 0;
+}
+
+static int clear_idle_slot(struct filling *f)
+{
+	const struct muniment_bpf *skel = f->k->skel;
+	struct store_rules none = {0};
+	int err;
+
+	memset(f->policy, 0, sizeof(*f->policy));
+	err = clear_slot(skel->maps.roles_by_user, offsetof(struct id_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.roles_by_group, offsetof(struct id_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.roles_by_program, offsetof(struct object_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.stores_by_object, offsetof(struct object_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.rules_by_device, offsetof(struct device_key, slot), f->slot);
+	for (uint32_t i = 0; !err && i < STORE_IDS; i++) {
+		uint32_t index = f->slot * STORE_IDS + i;
+
+		err = bpf_map_update_elem(map_fd(skel->maps.rules_by_store), &index, &none, BPF_ANY);
+	}
+	return err;
+}
+
+static void filter_add(__u64 *filter, uint64_t number)
+{
+	uint32_t bit = decide_filter_bit(number);
+
+	filter[bit / 64] |= 1ull << bit % 64;
+}
+
+static int fill_people(struct filling *f)
+{
+	const struct muniment_bpf *skel = f->k->skel;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < f->image->n_users; i++) {
+		struct id_key key = {.slot = f->slot, .id = f->image->users[i].uid};
+
+		err = bpf_map_update_elem(map_fd(skel->maps.roles_by_user), &key, &f->image->users[i].roles,
+					  BPF_ANY);
+	}
+	for (size_t i = 0; !err && i < f->image->n_groups; i++) {
+		struct id_key key = {.slot = f->slot, .id = f->image->groups[i].gid};
+
+		err = bpf_map_update_elem(map_fd(skel->maps.roles_by_group), &key, &f->image->groups[i].roles,
+					  BPF_ANY);
+	}
+	f->policy->any_user = f->image->any_user;
+	f->policy->any_group = f->image->any_group;
+	f->policy->any_program = f->image->any_program;
+	f->policy->now = f->image->now;
+	return err;
+}
+
+static int fill_programs(struct filling *f)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < f->image->n_programs; i++) {
+		const struct image_program *program = &f->image->programs[i];
+		struct object_key key = {.slot = f->slot};
+		struct identified id;
+
+		err = kernel_identify_path(f->k, program->path, &id);
+		if (err) {
+			log_error("cannot identify the program %s: %s", program->path, strerror(-err));
+			break;
+		}
+		key.id = id.id;
+		err = bpf_map_update_elem(map_fd(f->k->skel->maps.roles_by_program), &key, &program->roles,
+					  BPF_ANY);
+	}
+	return err;
+}
+
+/* A device with stores: what holds there for files of which the walk cannot tell. The strictest store
+ * decides. */
+static int fill_device(struct filling *f, uint32_t dev, const struct store_rules *rules)
+{
+	struct device_key key = {.slot = f->slot, .dev = dev};
+	struct device_rules device = {.mode = rules->mode, .audit = rules->audit}, before;
+	int fd = map_fd(f->k->skel->maps.rules_by_device);
+
+	if (!bpf_map_lookup_elem(fd, &key, &before)) {
+		if (before.mode == STORE_MODE_ENFORCE)
+			device.mode = STORE_MODE_ENFORCE;
+		if (before.audit == STORE_AUDIT_REQUIRED)
+			device.audit = STORE_AUDIT_REQUIRED;
+	}
+	filter_add(f->policy->devices, dev);
+	return bpf_map_update_elem(fd, &key, &device, BPF_ANY);
+}
+
+static int put_object(struct filling *f, const struct object_id *id, bool is_root)
+{
+	struct object_key key = {.id = *id, .slot = f->slot};
+	struct store_root value = {.store = f->store, .root = f->root};
+
+	if (is_root)
+		filter_add(f->policy->roots, id->ino);
+	return bpf_map_update_elem(map_fd(f->k->skel->maps.stores_by_object), &key, &value, BPF_ANY);
+}
+
+static int mark_file(void *ctx, const struct object_id *id)
+{
+	struct filling *f = ctx;
+
+	f->marked++;
+	return put_object(f, id, false);
+}
+
+/* One root directory or file of f->store, and its files of several names. */
+static int fill_root(struct filling *f, const char *path)
+{
+	char **paths = realloc(f->roots.paths, sizeof(*paths) * (f->roots.n + 1));
+	struct store_rules rules;
+	struct identified id;
+	uint32_t index = f->slot * STORE_IDS + f->store;
+	int err;
+
+	if (!paths)
+		return -ENOMEM;
+	f->roots.paths = paths;
+	paths[f->roots.n] = strdup(path);
+	if (!paths[f->roots.n])
+		return -ENOMEM;
+	f->root = f->roots.n++;
+	err = kernel_identify_path(f->k, path, &id);
+	if (!err)
+		err = bpf_map_lookup_elem(map_fd(f->k->skel->maps.rules_by_store), &index, &rules);
+	if (!err)
+		err = fill_device(f, id.super_dev, &rules);
+	if (!err)
+		err = put_object(f, &id.id, true);
+	if (!err)
+		err = kernel_scan_named_often(f->k, path, mark_file, f);
+	if (err)
+		log_error("cannot guard %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int fill_mount(void *ctx, const char *mount_point)
+{
+	return fill_root(ctx, mount_point);
+}
+
+static int fill_stores(struct filling *f)
+{
+	const struct muniment_bpf *skel = f->k->skel;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < f->image->n_stores; i++) {
+		uint32_t index = f->slot * STORE_IDS + i;
+
+		err = bpf_map_update_elem(map_fd(skel->maps.rules_by_store), &index,
+					  &f->image->stores[i].rules, BPF_ANY);
+	}
+	/* The image's own roots first: their index is the one that the image knows. */
+	for (size_t i = 0; !err && i < f->image->n_roots; i++) {
+		f->store = f->image->roots[i].store;
+		err = fill_root(f, f->image->roots[i].path);
+	}
+	for (size_t i = 0; !err && i < f->image->n_roots; i++) {
+		f->store = f->image->roots[i].store;
+		err = kernel_mounts_below(f->image->roots[i].path, fill_mount, f);
+	}
+	return err;
+}
+
+/* The watchdog's file. Where nothing can be prevented it is only monitored: the daemon would be the one to be
+ * killed. */
+static int fill_canary(struct filling *f)
+{
+	bool tracing = f->k->mechanism == MECHANISM_TRACING;
+	struct store_rules rules = {.mode = tracing ? STORE_MODE_MONITOR : STORE_MODE_ENFORCE,
+				    .audit = STORE_AUDIT_BEST_EFFORT};
+	uint32_t index = f->slot * STORE_IDS + STORE_CANARY;
+	int err = bpf_map_update_elem(map_fd(f->k->skel->maps.rules_by_store), &index, &rules, BPF_ANY);
+
+	f->store = STORE_CANARY;
+	return err ? err : fill_root(f, f->k->canary_path);
+}
+
+static void switch_to(struct filling *f, uint32_t generation)
+{
+	struct control *control = &f->k->skel->data_control->control;
+
+	f->policy->generation = generation;
+	__atomic_store_n(&control->slot, f->slot, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&control->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+static void keep_roots(struct kernel *k, struct kernel_roots *roots, uint32_t generation)
+{
+	struct kernel_roots oldest = k->roots[1];
+
+	for (uint32_t i = 0; i < oldest.n; i++)
+		free(oldest.paths[i]);
+	free(oldest.paths);
+	k->roots[1] = k->roots[0];
+	k->roots[0] = *roots;
+	k->roots[0].generation = generation;
+}
+
+int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation)
+{
+	struct control *control = &k->skel->data_control->control;
+	struct filling f = {.k = k, .image = image, .slot = 1 - (control->slot & 1)};
+	int err;
+
+	f.policy = &control->slots[f.slot];
+	/* Programs that still work with the slot to be filled have ended once every CPU has been through a
+	 * grace period. */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		log_debug("membarrier: %s", strerror(errno));
+	control->keeper = (uint32_t)getpid();
+	err = clear_idle_slot(&f);
+	if (!err)
+		err = fill_people(&f);
+	if (!err)
+		err = fill_programs(&f);
+	if (!err)
+		err = fill_stores(&f);
+	if (!err)
+		err = fill_canary(&f);
+	control->keeper = 0;
+	if (err) {
+		for (uint32_t i = 0; i < f.roots.n; i++)
+			free(f.roots.paths[i]);
+		free(f.roots.paths);
+		return err;
+	}
+	switch_to(&f, generation);
+	keep_roots(k, &f.roots, generation);
+	if (f.marked)
+		log_info("%llu files of several names are guarded by inode", (unsigned long long)f.marked);
+	return 0;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of programs {operation, mechanism, program, can prevent} and the one loop that walks it: to
+ * choose what is loaded, to attach, and to tell which mechanism serves which operation.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "kernel/state.h"
+#include "muniment.skel.h"
+
+struct table_row {
+	const char *operation; /* NULL: serves no operation itself, but answers go stale without it */
+	unsigned mechanisms;   /* mask of 1 << enum mechanism */
+	size_t program;	       /* offset of the bpf_program pointer in the skeleton */
+	bool can_prevent;
+};
+
+#define PROGRAM(name) offsetof(struct muniment_bpf, progs.name)
+#define BY(mechanism) (1u << MECHANISM_##mechanism)
+
+static const struct table_row table[] = {
+	{"open", BY(LSM), PROGRAM(lsm__file_open), true},
+	{"read and write", BY(LSM), PROGRAM(lsm__file_permission), true},
+	{"link", BY(LSM), PROGRAM(lsm__inode_link), true},
+	{"rename", BY(LSM), PROGRAM(lsm__inode_rename), true},
+	{"open", BY(FMOD_RET), PROGRAM(fmod_ret__file_open), true},
+	{"read and write", BY(FMOD_RET), PROGRAM(fmod_ret__file_permission), true},
+	{"link", BY(FMOD_RET), PROGRAM(fmod_ret__inode_link), true},
+	{"rename", BY(FMOD_RET), PROGRAM(fmod_ret__inode_rename), true},
+	{"open", BY(TRACING), PROGRAM(tracing__sys_exit), false},
+	{"io_uring", BY(TRACING), PROGRAM(tracing__io_uring_complete), false},
+	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__commit_creds), false},
+	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__task_prctl), false},
+	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__task_alloc), false},
+	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__bprm_committed_creds), false},
+	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fexit__vfs_rename), false},
+};
+
+#define N_ROWS (sizeof(table) / sizeof(table[0]))
+
+/* What no program serves under a mechanism, and why. */
+static const struct {
+	const char *operation;
+	const char *why;
+} tracing_misses[] = {
+	{"read and write", "no tracepoint has the file; opened files are judged when opened"},
+	{"link", "no tracepoint has the inode"},
+	{"rename", "no tracepoint has the inode"},
+};
+
+static struct bpf_program *program_of(const struct muniment_bpf *skel, const struct table_row *row)
+{
+	return *(struct bpf_program *const *)(const void *)((const char *)skel + row->program);
+}
+
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		bpf_program__set_autoload(program_of(skel, &table[i]), table[i].mechanisms & 1u << mechanism);
+	/* Linux 6.1 writes past the inode's security blob where bpf is no active LSM. */
+	bpf_map__set_autocreate(skel->maps.answers_by_inode, mechanism == MECHANISM_LSM);
+}
+
+/* bpffs takes no dots; the instance tells our links from those of the daemon before. */
+static int link_path(const struct kernel *k, const char *program, char *path, size_t size)
+{
+	int n = snprintf(path, size, "%s/link-%u-%s", k->pin_dir, k->instance, program);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int attach_row(struct kernel *k, const struct table_row *row)
+{
+	struct bpf_program *program = program_of(k->skel, row);
+	char path[PATH_MAX];
+	struct bpf_link *link = bpf_program__attach(program);
+	int err;
+
+	if (!link) {
+		err = -errno;
+		log_error("cannot attach %s: %s", bpf_program__name(program), strerror(-err));
+		return err;
+	}
+	k->links[k->n_links++] = link;
+	if (!k->options.pin_links)
+		return 0;
+	err = link_path(k, bpf_program__name(program), path, sizeof(path));
+	if (!err)
+		err = bpf_link__pin(link, path);
+	if (err)
+		log_error("cannot pin %s at %s: %s", bpf_program__name(program), path, strerror(-err));
+	return err;
+}
+
+static void serve(struct kernel *k, const char *operation, const char *program, bool can_prevent,
+		  const char *why)
+{
+	struct kernel_serving *s = &k->serving[k->n_serving++];
+
+	s->operation = operation;
+	s->mechanism = program ? k->mechanism : MECHANISM_INVALID;
+	s->program = program;
+	s->can_prevent = can_prevent;
+	snprintf(s->why_not_stronger, sizeof(s->why_not_stronger), "%s", why);
+}
+
+/* Why the mechanisms before the chosen one are not served, in one line. */
+static void why_not_stronger(const struct kernel *k, char *why, size_t size)
+{
+	static const char *const names[] = {"", "lsm", "fmod_ret", "tracing"};
+	size_t n = 0;
+
+	why[0] = '\0';
+	for (unsigned m = MECHANISM_LSM; m < (unsigned)k->mechanism && n < size; m++)
+		n += (size_t)snprintf(why + n, size - n, "%s%s: %s", n ? "; " : "", names[m], k->why_not[m]);
+}
+
+/* Removes pinned links of other instances: their programs have fallen silent. */
+static void drop_old_links(struct kernel *k)
+{
+	char mine[32], path[PATH_MAX];
+	DIR *dir = opendir(k->pin_dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	snprintf(mine, sizeof(mine), "link-%u-", k->instance);
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "link-", 5) || !strncmp(entry->d_name, mine, strlen(mine)))
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", k->pin_dir, entry->d_name) >= (int)sizeof(path))
+			continue;
+		if (unlink(path))
+			log_warn("cannot remove the earlier daemon's %s: %s", path, strerror(errno));
+	}
+	closedir(dir);
+}
+
+int kernel_attach(struct kernel *k)
+{
+	char why[160];
+	int err;
+
+	why_not_stronger(k, why, sizeof(why));
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (!(table[i].mechanisms & 1u << k->mechanism))
+			continue;
+		err = attach_row(k, &table[i]);
+		if (err)
+			return err;
+	}
+	/* From here on our programs speak and those of an earlier daemon are silent: no gap, nothing twice.
+	 */
+	__atomic_store_n(&k->skel->data_control->control.instance, k->instance, __ATOMIC_SEQ_CST);
+	drop_old_links(k);
+	return 0;
+}
+
+void kernel_tell_serving(struct kernel *k)
+{
+	char why[160];
+
+	why_not_stronger(k, why, sizeof(why));
+	k->n_serving = 0;
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (table[i].operation && table[i].mechanisms & 1u << k->mechanism)
+			serve(k, table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
+			      table[i].can_prevent, why);
+	for (size_t i = 0;
+	     k->mechanism == MECHANISM_TRACING && i < sizeof(tracing_misses) / sizeof(tracing_misses[0]); i++)
+		serve(k, tracing_misses[i].operation, NULL, false, tracing_misses[i].why);
+}
+
+bool kernel_can_prevent(const struct kernel *k)
+{
+	for (unsigned i = 0; i < k->n_serving; i++)
+		if (!k->serving[i].can_prevent)
+			return false;
+	return k->n_serving > 0;
+}
+
+const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *ret_n)
+{
+	*ret_n = k->n_serving;
+	return k->serving;
+}
+
+/* Times the kernel skipped one of our programs because it was already running on that CPU. */
+uint64_t kernel_missed_runs(const struct kernel *k)
+{
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct bpf_prog_info info = {0};
+		__u32 size = sizeof(info);
+
+		if (table[i].mechanisms & 1u << k->mechanism &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(program_of(k->skel, &table[i])), &info, &size))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}

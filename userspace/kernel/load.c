@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loads the BPF object with the strongest mechanism that this kernel takes, and adopts the pinned maps of the
+ * daemon before. What the kernel can do is found by asking it, never by its version.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/magic.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "kernel/ring.h"
+#include "kernel/state.h"
+#include "muniment.skel.h"
+
+static int quiet_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	(void)fmt;
+	(void)ap;
+	return 0;
+}
+
+/* MUNIMENT_BPF_DEBUG in the environment shows libbpf's and the verifier's messages. */
+static int loud_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
+}
+
+/* "" when bpf is an active LSM, else the reason. Attaching would succeed without and decide nothing. */
+static void probe_lsm(char *why, size_t size)
+{
+	char list[512];
+	ssize_t n = file_read_small("/sys/kernel/security/lsm", list, sizeof(list));
+
+	why[0] = '\0';
+	if (n < 0) {
+		snprintf(why, size, "cannot read /sys/kernel/security/lsm (%s)", strerror((int)-n));
+		return;
+	}
+	for (char *save = NULL, *name = strtok_r(list, ",\n", &save); name;
+	     name = strtok_r(NULL, ",\n", &save))
+		if (!strcmp(name, "bpf"))
+			return;
+	snprintf(why, size, "bpf is not in the active LSM list");
+}
+
+/* bpffs under the pin directory, which is made; mounted at /sys/fs/bpf if nobody did, as systemd does. */
+static int prepare_pins(const char *pin_dir)
+{
+	struct statfs fs;
+	int err;
+
+	if (!strncmp(pin_dir, "/sys/fs/bpf", 11) && !statfs("/sys/fs/bpf", &fs) &&
+	    fs.f_type != BPF_FS_MAGIC &&
+	    mount("bpf", "/sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
+		err = -errno;
+		log_error("cannot mount bpffs at /sys/fs/bpf: %s", strerror(-err));
+		return err;
+	}
+	err = file_make_dirs(pin_dir, 0700);
+	if (!err && statfs(pin_dir, &fs))
+		err = -errno;
+	if (!err && fs.f_type != BPF_FS_MAGIC)
+		err = -EINVAL;
+	if (err)
+		log_error("the pin directory %s must lie on a bpffs: %s", pin_dir, strerror(-err));
+	return err;
+}
+
+/* Every map but the read-only data of one load is pinned, so that a later daemon finds ring, numbers and
+ * rules. */
+static int set_pins(struct muniment_bpf *skel, const char *pin_dir)
+{
+	struct bpf_map *map;
+	char path[PATH_MAX];
+	int err;
+
+	bpf_object__for_each_map (map, skel->obj) {
+		const char *name = map == skel->maps.data_control ? "control" : bpf_map__name(map);
+
+		if (map == skel->maps.rodata || !bpf_map__autocreate(map))
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", pin_dir, name) >= (int)sizeof(path))
+			return -ENAMETOOLONG;
+		err = bpf_map__set_pin_path(map, path);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The instance of the daemon before, by its pinned control map; 0 when there was none. */
+static uint32_t earlier_instance(const char *pin_dir)
+{
+	struct control control;
+	char path[PATH_MAX];
+	__u32 zero = 0;
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/control", pin_dir) >= (int)sizeof(path))
+		return 0;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	if (bpf_map_lookup_elem(fd, &zero, &control))
+		control.instance = 0;
+	close(fd);
+	return control.instance;
+}
+
+static int load_with(struct kernel *k, enum mechanism mechanism)
+{
+	struct muniment_bpf *skel = muniment_bpf__open();
+	int err;
+
+	if (!skel)
+		return -errno;
+	kernel_select(skel, mechanism);
+	skel->rodata->instance = k->instance;
+	skel->rodata->loader_tgid = (uint32_t)getpid();
+	err = set_pins(skel, k->pin_dir);
+	if (!err)
+		err = muniment_bpf__load(skel);
+	if (err) {
+		muniment_bpf__destroy(skel);
+		return err;
+	}
+	k->skel = skel;
+	k->mechanism = mechanism;
+	return 0;
+}
+
+/* Tries the mechanisms from the strongest down (or only the one asked for), noting why each of them will not
+ * do. */
+static int load_strongest(struct kernel *k)
+{
+	int err = -EOPNOTSUPP;
+
+	for (enum mechanism m = MECHANISM_LSM; m < MECHANISM_END; m++) {
+		char *why = k->why_not[m];
+
+		if (k->options.only && k->options.only != m) {
+			snprintf(why, sizeof(k->why_not[m]), "not asked for");
+			continue;
+		}
+		if (m == MECHANISM_LSM)
+			probe_lsm(why, sizeof(k->why_not[m]));
+		if (why[0])
+			continue;
+		err = load_with(k, m);
+		if (!err)
+			return 0;
+		snprintf(why, sizeof(k->why_not[m]), "the kernel refuses its programs (%s)", strerror(-err));
+		log_debug("mechanism %d: %s", (int)m, why);
+	}
+	log_error("no mechanism works on this kernel: lsm: %s; fmod_ret: %s; tracing: %s",
+		  k->why_not[MECHANISM_LSM], k->why_not[MECHANISM_FMOD_RET], k->why_not[MECHANISM_TRACING]);
+	return err == -ENOMEM ? err : -EOPNOTSUPP;
+}
+
+/* Programs of which only an earlier daemon's user space has the names. */
+static void forget_sent_programs(struct kernel *k)
+{
+	int fd = bpf_map__fd(k->skel->maps.programs_sent);
+	struct object_id id;
+
+	while (!bpf_map_get_next_key(fd, NULL, &id))
+		if (bpf_map_delete_elem(fd, &id))
+			break;
+}
+
+int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel, bool *ret_adopted)
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	struct kernel *k = calloc(1, sizeof(*k));
+	uint32_t earlier;
+	int err;
+
+	if (!k)
+		return -ENOMEM;
+	k->options = *options;
+	k->canary_fd = -1;
+	err = snprintf(k->pin_dir, sizeof(k->pin_dir), "%s/v%d", options->pin_dir, MUNIMENT_ABI_VERSION) >=
+				      PATH_MAX ||
+			      snprintf(k->run_dir, sizeof(k->run_dir), "%s", options->run_dir) >= PATH_MAX
+		      ? -ENAMETOOLONG
+		      : 0;
+	if (err)
+		goto fail;
+	libbpf_set_print(getenv("MUNIMENT_BPF_DEBUG") ? loud_print : quiet_print);
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* only kernels before 5.11 count BPF memory there */
+	err = prepare_pins(k->pin_dir);
+	if (err)
+		goto fail;
+	earlier = earlier_instance(k->pin_dir);
+	k->instance = earlier + 1 ? earlier + 1 : 1;
+	err = load_strongest(k);
+	if (!err)
+		err = ring_new(bpf_map__fd(k->skel->maps.records), RING_SIZE_BYTES, &k->ring);
+	if (!err)
+		err = kernel_canary_new(k);
+	if (err)
+		goto fail;
+	forget_sent_programs(k);
+	kernel_tell_serving(k);
+	*ret_kernel = k;
+	*ret_adopted = earlier != 0;
+	return 0;
+fail:
+	kernel_close(k, true);
+	return err;
+}
+
+/* Removes every pin that bears one of our names. */
+static void remove_pins(const char *pin_dir)
+{
+	DIR *dir = opendir(pin_dir);
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' ||
+		    snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name) >= (int)sizeof(path))
+			continue;
+		if (unlink(path))
+			log_warn("cannot remove the pin %s: %s", path, strerror(errno));
+	}
+	closedir(dir);
+	rmdir(pin_dir);
+}
+
+static void roots_free(struct kernel_roots *roots)
+{
+	for (uint32_t i = 0; i < roots->n; i++)
+		free(roots->paths[i]);
+	free(roots->paths);
+	*roots = (struct kernel_roots){0};
+}
+
+void kernel_close(struct kernel *k, bool keep)
+{
+	if (!k)
+		return;
+	for (unsigned i = 0; i < k->n_links; i++)
+		bpf_link__destroy(k->links[i]); /* a pinned link stays attached */
+	if (!keep)
+		remove_pins(k->pin_dir);
+	ring_free(k->ring);
+	if (k->skel) {
+		if (!keep)
+			kernel_canary_free(k);
+		muniment_bpf__destroy(k->skel);
+	}
+	if (k->canary_fd >= 0)
+		close(k->canary_fd);
+	roots_free(&k->roots[0]);
+	roots_free(&k->roots[1]);
+	free(k);
+}
+
+struct ring *kernel_ring(struct kernel *k)
+{
+	return k->ring;
+}
+
+int kernel_ring_fd(const struct kernel *k)
+{
+	return bpf_map__fd(k->skel->maps.records);
+}
+
+/* All CPUs' states in one allocation; the caller frees. Returns the number of CPUs or -errno. */
+static int cpu_states(const struct kernel *k, struct cpu_state **ret_states)
+{
+	int n = libbpf_num_possible_cpus(), err;
+	struct cpu_state *states;
+	__u32 zero = 0;
+
+	if (n < 0)
+		return n;
+	states = calloc((size_t)n, sizeof(*states));
+	if (!states)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.cpus), &zero, states);
+	if (err) {
+		free(states);
+		return err;
+	}
+	*ret_states = states;
+	return n;
+}
+
+int kernel_sequences(const struct kernel *k, uint64_t *sequences, unsigned max)
+{
+	struct cpu_state *states;
+	int n = cpu_states(k, &states);
+
+	if (n < 0)
+		return n;
+	for (unsigned i = 0; i < (unsigned)n && i < max; i++)
+		sequences[i] = states[i].sequence;
+	free(states);
+	return n;
+}
+
+int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
+{
+	struct kernel_counters sum = {0};
+	struct cpu_state *states;
+	int n = cpu_states(k, &states);
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		sum.sequence += states[i].sequence;
+		for (int c = 0; c < COUNTER_END; c++)
+			sum.counters[c] += states[i].counters[c];
+	}
+	free(states);
+	sum.missed_runs = kernel_missed_runs(k);
+	*ret_counters = sum;
+	return 0;
+}
+
+const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32_t root)
+{
+	for (int i = 0; i < 2; i++)
+		if (k->roots[i].generation == generation && root < k->roots[i].n)
+			return k->roots[i].paths[root];
+	return NULL;
+}
