@@ -105,6 +105,16 @@ fuzz: $(FUZZERS)
 fuzz-smoke: $(FUZZERS)
 	$(Q)scripts/fuzz 15 $(FUZZERS)
 
+# --- what the guest tests run beside the programs themselves ------------------------------------------------------------
+HELPERS := $(patsubst tests/guest/%.c,$(O)/guest/%,$(wildcard tests/guest/*.c))
+
+$(O)/guest/%: tests/guest/%.c
+	$(call say,HELPER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -o $@
+
+helpers: $(HELPERS)
+
 # --- the rest ---------------------------------------------------------------------------------------------------------------
 BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 
@@ -144,5 +154,5 @@ clean:
 
 -include $(shell [ -d $(O) ] && find $(O) -name '*.d')
 
-.PHONY: all units check fuzz fuzz-smoke benches bench test demo lint install clean
+.PHONY: all units check fuzz fuzz-smoke helpers benches bench test demo lint install clean
 .DELETE_ON_ERROR:
