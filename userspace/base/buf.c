@@ -15,6 +15,8 @@ bool buf_grow(struct buf *b, size_t more)
 	want = b->len + more + 1;
 	while (cap < want)
 		cap *= 2;
+	if (cap == b->cap)
+		return true;
 	data = realloc(b->data, cap);
 	if (!data)
 		goto fail;
