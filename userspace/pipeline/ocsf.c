@@ -118,6 +118,12 @@ int ocsf_set_policy(struct ocsf *o, uint32_t generation, struct policy_image *im
 	return 0;
 }
 
+void ocsf_set_roots(struct ocsf *o, ocsf_root_path_fn fn, const void *ctx)
+{
+	o->root_path = fn;
+	o->root_ctx = ctx;
+}
+
 const struct policy_image *ocsf_policy(const struct ocsf *o)
 {
 	return o->policies[0].image;

@@ -38,6 +38,13 @@ void ocsf_free(struct ocsf *o);
 int ocsf_set_policy(struct ocsf *o, uint32_t generation, struct policy_image *image);
 const struct policy_image *ocsf_policy(const struct ocsf *o);
 
+/*
+ * Who knows the path of a store's root by its number in records of a generation; NULL: not known. Without one
+ * (tests), the image's own roots count. ctx is borrowed.
+ */
+typedef const char *(*ocsf_root_path_fn)(const void *ctx, uint32_t generation, uint32_t root);
+void ocsf_set_roots(struct ocsf *o, ocsf_root_path_fn fn, const void *ctx);
+
 /* True when the access was denied or would have been: the entry is an alert. */
 bool ocsf_is_alert(const struct record_access *access);
 
@@ -66,8 +73,7 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(CANARY_SILENT, "canary_silent", 7, 6, true, false)                                                 \
 	X(CANARY_RECOVERED, "canary_recovered", 6, 2, false, true)                                           \
 	X(MISSED_RUNS, "missed_runs", 99, 5, true, false)                                                    \
-	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
-	X(UNDECIDED, "undecided", 99, 4, true, false)
+	X(MALFORMED, "malformed", 99, 4, true, false)
 
 enum ocsf_kind {
 	OCSF_INVALID = 0,

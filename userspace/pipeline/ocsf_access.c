@@ -86,20 +86,30 @@ static const char *store_name(const struct ocsf_policy *policy, uint32_t store)
 	return policy && store < policy->image->n_stores ? policy->image->stores[store].name : "(unknown)";
 }
 
+/* The path of the store's root that the record counts from; NULL when it is not to be known. */
+static const char *root_of(const struct ocsf *o, const struct record_access *a,
+			   const struct ocsf_policy *policy)
+{
+	if ((a->flags & RECORD_FLAG_PATH_OUTSIDE) || a->store >= STORES_MAX)
+		return NULL;
+	if (o->root_path)
+		return o->root_path(o->root_ctx, a->policy_generation, a->root);
+	return policy && a->root < policy->image->n_roots ? policy->image->roots[a->root].path : NULL;
+}
+
 /* o->path: what the record's names come to on this host, as raw bytes. */
 static void make_path(struct ocsf *o, const struct record_view *v, const struct ocsf_policy *policy)
 {
 	const struct record_access *a = &v->access;
+	const char *root = root_of(o, a, policy);
 	struct buf *path = &o->path;
-	bool below_root = !(a->flags & RECORD_FLAG_PATH_OUTSIDE) && policy &&
-			  a->root < policy->image->n_roots && a->store < STORES_MAX;
 
 	buf_reset(path);
-	if (below_root)
-		buf_str(path, policy->image->roots[a->root].path);
+	if (root)
+		buf_str(path, root);
 	if (a->flags & RECORD_FLAG_PATH_CUT)
 		ADD_LITERAL(path, "/…");
-	if (below_root || (a->flags & RECORD_FLAG_PATH_CUT)) {
+	if (root || (a->flags & RECORD_FLAG_PATH_CUT)) {
 		decode_path(v, path);
 	} else {
 		buf_reset(&o->text);
@@ -255,6 +265,8 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 	buf_char(b, '"');
 	buf_str(b, store_name(policy, a->store));
 	buf_char(b, '"');
+	if (!policy)
+		json_u64(b, "store_id", a->store);
 	add_operations(b, a->operations);
 	/* Of a granted access, the activity tells the hook: 14 is an open, 2 and 3 go through a descriptor.
 	 */

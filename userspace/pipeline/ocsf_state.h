@@ -60,6 +60,8 @@ struct ocsf {
 	struct buf metadata[2][2];	/* [rich][container]: from its name to the log source's quote */
 	struct buf device;		/* the rich form, for lifecycle entries */
 	struct ocsf_policy policies[2]; /* the one in force, and the one before */
+	ocsf_root_path_fn root_path;
+	const void *root_ctx;
 	struct cache *actors;
 	struct buf path; /* full path of the file in work, raw */
 	struct buf file; /* its "file" member */

@@ -131,22 +131,32 @@ void track_seal(struct track *t)
 		t->cpu[cpu].floor = t->cpu[cpu].last;
 }
 
+enum track_verdict track_check(const struct track *t, unsigned cpu, uint64_t sequence)
+{
+	const struct cpu_track *c = &t->cpu[cpu];
+
+	if (sequence > c->last)
+		return TRACK_NEW;
+	for (unsigned i = 0; i < c->n_holes; i++) {
+		if (sequence >= c->holes[i].first && sequence <= c->holes[i].last)
+			return TRACK_NEW;
+	}
+	return sequence <= c->floor ? TRACK_DUPLICATE : TRACK_LATE;
+}
+
 enum track_verdict track_see(struct track *t, unsigned cpu, uint64_t sequence, uint64_t now_ns)
 {
 	struct cpu_track *c = &t->cpu[cpu];
 
-	if (sequence == c->last + 1) {
-		c->last = sequence;
-		return TRACK_NEW;
-	}
+	enum track_verdict verdict = track_check(t, cpu, sequence);
+
 	if (sequence > c->last) {
 		track_expect(t, cpu, sequence - 1, now_ns);
 		c->last = sequence;
-		return TRACK_NEW;
+	} else if (verdict == TRACK_NEW) {
+		holes_fill(c, cpu, sequence, sequence);
 	}
-	if (holes_fill(c, cpu, sequence, sequence))
-		return TRACK_NEW;
-	return sequence <= c->floor ? TRACK_DUPLICATE : TRACK_LATE;
+	return verdict;
 }
 
 size_t track_take_losses(struct track *t, uint64_t now_ns, bool all, struct track_loss *ret_losses,

@@ -37,7 +37,11 @@ struct track;
 struct track *track_new(unsigned cpus);
 void track_free(struct track *t);
 
-/* Judges a number that came out of the ring. cpu < cpus, sequence > 0. now_ns: any monotonic clock. */
+/* What track_see would say, without counting it. */
+enum track_verdict track_check(const struct track *t, unsigned cpu, uint64_t sequence);
+
+/* Judges a number that came out of the ring, and counts it. cpu < cpus, sequence > 0. now_ns: any monotonic
+ * clock. */
 enum track_verdict track_see(struct track *t, unsigned cpu, uint64_t sequence, uint64_t now_ns);
 
 /* Numbers up to `upto` were given before the ring was last found empty: those that have not come are holes.

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The control socket: see control.h. */
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/json.h"
+#include "base/log.h"
+
+struct control {
+	int epoll_fd;
+	int listen_fd;
+	struct sockaddr_un address;
+	int clients[CONTROL_CLIENTS_MAX]; /* -1: free */
+	control_answer_fn fn;
+	void *ctx;
+	struct buf answer;
+};
+
+enum control_command control_parse(const char *text, size_t n, const char **ret_why)
+{
+	json_t *request = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	const char *word = json_string_value(json_object_get(request, "command"));
+	enum control_command command = CONTROL_INVALID;
+
+	if (!request)
+		*ret_why = "the request is not JSON";
+	else if (!json_is_object(request))
+		*ret_why = "the request is not an object; expected {\"command\": …}";
+	else if (!word)
+		*ret_why = "the request has no \"command\"; expected \"status\" or \"reload\"";
+	else if (json_object_size(request) != 1)
+		*ret_why = "the request has members beside \"command\"";
+	else if (!strcmp(word, "status"))
+		command = CONTROL_STATUS;
+	else if (!strcmp(word, "reload"))
+		command = CONTROL_RELOAD;
+	else
+		*ret_why = "unknown command; expected \"status\" or \"reload\"";
+	json_decref(request);
+	return command;
+}
+
+void control_refuse(struct buf *answer, const char *why)
+{
+	json_open(answer, NULL, '{');
+	json_bool(answer, "ok", false);
+	json_str(answer, "error", why);
+	json_close(answer, '}');
+}
+
+static int watch(const struct control *c, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+static int listen_at(struct control *c, const char *run_dir)
+{
+	int n = snprintf(c->address.sun_path, sizeof(c->address.sun_path), "%s/control", run_dir);
+
+	c->address.sun_family = AF_UNIX;
+	if (n < 0 || (size_t)n >= sizeof(c->address.sun_path))
+		return -ENAMETOOLONG;
+	c->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->listen_fd < 0)
+		return -errno;
+	/* The lock on the run directory is ours, so a name that is there belongs to nobody alive. */
+	unlink(c->address.sun_path);
+	if (bind(c->listen_fd, (struct sockaddr *)&c->address, sizeof(c->address)) ||
+	    chmod(c->address.sun_path, 0600) || listen(c->listen_fd, CONTROL_CLIENTS_MAX))
+		return -errno;
+	return watch(c, c->listen_fd);
+}
+
+int control_new(const char *run_dir, control_answer_fn fn, void *ctx, struct control **ret_control)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->fn = fn;
+	c->ctx = ctx;
+	c->listen_fd = -1;
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		c->clients[i] = -1;
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = c->epoll_fd < 0 ? -errno : listen_at(c, run_dir);
+	if (err) {
+		c->address.sun_path[0] = '\0';
+		control_free(c);
+		return err;
+	}
+	*ret_control = c;
+	return 0;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (c->clients[i] >= 0)
+			close(c->clients[i]);
+	}
+	if (c->listen_fd >= 0)
+		close(c->listen_fd);
+	if (c->epoll_fd >= 0)
+		close(c->epoll_fd);
+	if (c->address.sun_path[0])
+		unlink(c->address.sun_path);
+	buf_free(&c->answer);
+	free(c);
+}
+
+int control_fd(const struct control *c)
+{
+	return c->epoll_fd;
+}
+
+/* The name's mode keeps others out; this does so even where somebody was handed a descriptor. */
+static bool peer_may(int fd)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void accept_client(struct control *c)
+{
+	int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), room = CONTROL_ANSWER_MAX;
+	int place = 0;
+
+	if (fd < 0)
+		return;
+	while (place < CONTROL_CLIENTS_MAX && c->clients[place] >= 0)
+		place++;
+	if (place == CONTROL_CLIENTS_MAX || !peer_may(fd) || watch(c, fd)) {
+		log_warn("control: connection refused");
+		close(fd);
+		return;
+	}
+	/* An answer goes out at once or not at all. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	c->clients[place] = fd;
+}
+
+static void drop_client(struct control *c, int fd)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (c->clients[i] == fd)
+			c->clients[i] = -1;
+	}
+	close(fd);
+}
+
+static void serve_client(struct control *c, int fd)
+{
+	char request[CONTROL_REQUEST_MAX];
+	const char *why = NULL;
+	enum control_command command;
+	ssize_t n = recv(fd, request, sizeof(request), MSG_TRUNC | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		drop_client(c, fd);
+		return;
+	}
+	buf_reset(&c->answer);
+	command = (size_t)n > sizeof(request) ? CONTROL_INVALID : control_parse(request, (size_t)n, &why);
+	if (command == CONTROL_INVALID)
+		control_refuse(&c->answer, why ? why : "the request is too long");
+	else
+		c->fn(c->ctx, command, &c->answer);
+	if (c->answer.failed || c->answer.len > CONTROL_ANSWER_MAX) {
+		buf_reset(&c->answer);
+		control_refuse(&c->answer, "the answer does not fit");
+	}
+	if (send(fd, c->answer.data, c->answer.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		drop_client(c, fd);
+}
+
+void control_serve(struct control *c)
+{
+	struct epoll_event events[CONTROL_CLIENTS_MAX + 1];
+	int n = epoll_wait(c->epoll_fd, events, CONTROL_CLIENTS_MAX + 1, 0);
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.fd == c->listen_fd)
+			accept_client(c);
+		else
+			serve_client(c, events[i].data.fd);
+	}
+}

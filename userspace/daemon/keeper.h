@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper: one event loop from the ring to the ledger, with the canary, the control socket and the policy.
+ *
+ * Owns everything that main.c opened for it. keeper_*.c share the struct; main.c and tests use keeper_new,
+ * keeper_run and keeper_free.
+ */
+#ifndef MUNIMENT_DAEMON_KEEPER_H
+#define MUNIMENT_DAEMON_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/policy_load.h"
+#include "daemon/signer.h"
+#include "kernel/kernel.h"
+#include "pipeline/recorder.h"
+#include "pipeline/sink.h"
+
+#define DRAIN_MS       200 /* the kernel side wakes the reader by itself for denials and at a watermark only */
+#define COMMIT_MS      100   /* at most so often, but for alerts */
+#define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
+#define CANARY_MS      2000
+#define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
+#define RETRY_MS       2000 /* after the disk was full */
+
+enum keeper_end {
+	KEEPER_RUNS = 0,
+	KEEPER_STOPPED, /* asked to */
+	KEEPER_FAILED,
+};
+
+/* What tells that a file changed. */
+struct file_stamp {
+	struct timespec mtime;
+	ino_t ino;
+	off_t size;
+};
+
+struct keeper {
+	const struct config *config;
+	struct signer *signer;
+	struct kernel *kernel;
+	struct recorder *recorder;
+	struct sink *sink;
+	struct control *control;
+	int epoll_fd, signal_fd, timer_fd, lock_fd;
+	enum keeper_end end;
+	unsigned cpus;
+	uint64_t *sequences; /* scratch, cpus */
+
+	uint32_t generation;
+	uint8_t sha256[POLICY_DIGEST_SIZE];
+	bool degraded;			/* enforces by policy, detects by kernel */
+	uint64_t started_ms, policy_ms; /* wall clock */
+
+	/* CLOCK_MONOTONIC ns; 0: never yet. */
+	uint64_t started_ns, drained_ns, committed_ns, canary_ns, watched_ns, full_ns, retried_ns, pinged_ns;
+	bool committing;
+	bool canary_silent;
+	const char *canary_what;
+	uint64_t canary_failures;
+	struct kernel_counters counters;
+	bool counters_known;
+	struct file_stamp passwd, group;
+	uint64_t watchdog_ns;
+	bool ledger_down; /* it signs nothing more; the kernel side goes on without us */
+	int commit_error;
+};
+
+/* Whether main.c should go on: 0, or the exit status to leave with. */
+int keeper_new(const struct config *config, struct signer *signer, struct keeper **ret_keeper);
+int keeper_run(struct keeper *k);
+void keeper_free(struct keeper *k);
+
+/* keeper_start.c: opens all of it in the order that the privileges ask for; 0 or an exit status. */
+int keeper_start(struct keeper *k);
+
+/* keeper_ring.c */
+void keeper_drain(struct keeper *k, uint64_t now_ns);
+void keeper_commit(struct keeper *k, uint64_t now_ns);
+void keeper_committed(struct keeper *k, uint64_t now_ns);
+void keeper_ledger_failed(struct keeper *k, int err, const char *doing);
+/* Writes an entry that was begun with recorder_event; failures are told, and end the keeper when the ledger
+ * is gone. */
+void keeper_event_end(struct keeper *k);
+
+/* keeper_policy.c */
+/* Brings a loaded policy into force and takes its image. 0 or -errno, when the former stays in force. */
+int keeper_apply(struct keeper *k, struct policy_loaded *loaded);
+/* Reads the policy anew. answer may be NULL; else a JSON object with the findings. who: "SIGHUP", "muniment
+ * reload". */
+void keeper_reload(struct keeper *k, const char *who, struct buf *answer);
+void keeper_write_policy_event(struct keeper *k, const char *who);
+
+/* keeper_watch.c */
+void keeper_probe(struct keeper *k, uint64_t now_ns);
+void keeper_watch(struct keeper *k);
+void keeper_stamp(struct keeper *k);
+
+/* keeper_status.c */
+void keeper_status(struct keeper *k, struct buf *answer);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The policy in force: applied at once or not at all. See keeper.h. */
+#include "daemon/keeper.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/b64.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "daemon/notify.h"
+#include "pipeline/host.h"
+
+static uint64_t wall_ms(void)
+{
+	return (host_boot_ns() + (uint64_t)host_boot_offset_ns()) / 1000000u;
+}
+
+/* 0, or -EPERM with a message when this kernel can only detect and the policy does not put up with that. */
+static int check_strength(struct keeper *k, const struct policy_image *image, struct buf *messages)
+{
+	if (!policy_image_enforces(image) || kernel_can_prevent(k->kernel))
+		return 0;
+	if (image->degraded == POLICY_DEGRADED_ALLOW)
+		return 0;
+	buf_str(messages, "the policy enforces, but this kernel can only detect: see `munimentd -n` for why; "
+			  "\"degraded: allow\" in the policy accepts that\n");
+	return -EPERM;
+}
+
+int keeper_apply(struct keeper *k, struct policy_loaded *loaded)
+{
+	struct policy_image *image = loaded->image;
+	uint32_t generation = recorder_next_generation(k->recorder, image->sha256);
+	int err = check_strength(k, image, &loaded->messages);
+
+	if (err)
+		return err;
+	err = kernel_apply(k->kernel, image, generation);
+	if (err) {
+		buf_printf(&loaded->messages, "the policy cannot be brought into force: %s\n",
+			   strerror(-err));
+		return err;
+	}
+	k->degraded = policy_image_enforces(image) && !kernel_can_prevent(k->kernel);
+	k->generation = generation;
+	memcpy(k->sha256, image->sha256, POLICY_DIGEST_SIZE);
+	k->policy_ms = wall_ms();
+	/* From here the records bear the new generation: the image must be known, whatever it takes. */
+	err = recorder_set_policy(k->recorder, generation, image);
+	if (!err)
+		loaded->image = NULL;
+	return err;
+}
+
+void keeper_write_policy_event(struct keeper *k, const char *who)
+{
+	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder));
+	char hex[HEX_SIZE(POLICY_DIGEST_SIZE)];
+	struct buf *b = recorder_event(k->recorder, OCSF_POLICY, "a policy came into force");
+
+	hex_encode(k->sha256, POLICY_DIGEST_SIZE, hex);
+	json_str(b, "by", who);
+	json_u64(b, "generation", k->generation);
+	json_str(b, "policy_sha256", hex);
+	json_str(b, "mode", policy_mode_text(image->mode));
+	json_open(b, "files", '[');
+	/* The entry has an end; the digest names them all. */
+	for (size_t i = 0; i < image->n_files && b->len < 32768; i++)
+		json_str(b, NULL, image->files[i]);
+	json_close(b, ']');
+	json_u64(b, "n_files", image->n_files);
+	json_u64(b, "stores", image->n_stores);
+	json_u64(b, "roles", image->n_roles);
+	json_u64(b, "grants", image->n_grants);
+	keeper_event_end(k);
+	if (!k->degraded)
+		return;
+	b = recorder_event(k->recorder, OCSF_DEGRADED,
+			   "the policy enforces; this kernel can only detect, and the policy allows that");
+	json_u64(b, "generation", k->generation);
+	keeper_event_end(k);
+}
+
+static void answer_reload(const struct keeper *k, const struct policy_loaded *loaded, bool accepted,
+			  struct buf *answer)
+{
+	if (!answer)
+		return;
+	json_open(answer, NULL, '{');
+	json_bool(answer, "ok", accepted);
+	if (!accepted)
+		json_str(answer, "error", "the policy is refused; the former one stays in force");
+	json_u64(answer, "generation", k->generation);
+	json_u64(answer, "errors", loaded->errors);
+	json_u64(answer, "warnings", loaded->warnings);
+	/* A thousand findings do not fit into a message, and nobody reads them. */
+	json_strn(answer, "messages", loaded->messages.data ? loaded->messages.data : "",
+		  loaded->messages.len < 32768 ? loaded->messages.len : 32768);
+	json_close(answer, '}');
+}
+
+static void write_refusal(struct keeper *k, const char *who, const struct policy_loaded *loaded)
+{
+	struct buf *b = recorder_event(k->recorder, OCSF_RELOAD_REFUSED,
+				       "a new policy was refused; the former one stays in force");
+
+	json_str(b, "by", who);
+	json_u64(b, "generation", k->generation);
+	json_u64(b, "errors", loaded->errors);
+	json_strn(b, "messages", loaded->messages.data ? loaded->messages.data : "",
+		  loaded->messages.len < 8192 ? loaded->messages.len : 8192);
+	keeper_event_end(k);
+}
+
+void keeper_reload(struct keeper *k, const char *who, struct buf *answer)
+{
+	struct policy_loaded loaded;
+	bool accepted;
+
+	notify_reloading();
+	accepted = policy_load(k->config, &loaded) && loaded.image && !keeper_apply(k, &loaded);
+	if (accepted) {
+		log_info("policy of generation %u is in force", k->generation);
+		keeper_write_policy_event(k, who);
+	} else {
+		log_error("reload by %s refused; the former policy stays in force\n%s", who,
+			  loaded.messages.data ? loaded.messages.data : "");
+		write_refusal(k, who, &loaded);
+	}
+	answer_reload(k, &loaded, accepted, answer);
+	policy_loaded_free(&loaded);
+	keeper_stamp(k);
+	notify_send("READY=1");
+}

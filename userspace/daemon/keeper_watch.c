@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is looked at from time to time: does the kernel side still decide, who are the users. See keeper.h. */
+#include "daemon/keeper.h"
+
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "base/log.h"
+
+static void tell_canary(struct keeper *k, bool silent)
+{
+	struct buf *b;
+
+	if (silent) {
+		log_error("canary: %s decides nothing any more: accesses may go unseen", k->canary_what);
+		b = recorder_event(k->recorder, OCSF_CANARY_SILENT,
+				   "a mechanism that looks attached decides nothing; accesses may go unseen");
+	} else {
+		log_info("canary: every mechanism decides again");
+		b = recorder_event(k->recorder, OCSF_CANARY_RECOVERED, "every mechanism decides again");
+	}
+	json_str(b, "what", k->canary_what ? k->canary_what : "");
+	keeper_event_end(k);
+	k->canary_silent = silent;
+}
+
+void keeper_probe(struct keeper *k, uint64_t now_ns)
+{
+	const char *what = NULL;
+	enum kernel_canary canary = kernel_canary_probe(k->kernel, &what);
+
+	k->canary_ns = now_ns;
+	if (canary == KERNEL_CANARY_UNTESTED)
+		return;
+	k->canary_failures += canary == KERNEL_CANARY_SILENT;
+	if (canary == KERNEL_CANARY_SILENT)
+		k->canary_what = what;
+	if ((canary == KERNEL_CANARY_SILENT) != k->canary_silent)
+		tell_canary(k, canary == KERNEL_CANARY_SILENT);
+}
+
+static void watch_counters(struct keeper *k)
+{
+	struct kernel_counters now;
+	struct buf *b;
+
+	if (kernel_count(k->kernel, &now))
+		return;
+	if (k->counters_known && now.missed_runs > k->counters.missed_runs) {
+		b = recorder_event(k->recorder, OCSF_MISSED_RUNS,
+				   "the kernel skipped a program of ours: accesses went undecided");
+		json_u64(b, "count", now.missed_runs - k->counters.missed_runs);
+		keeper_event_end(k);
+	}
+	k->counters = now;
+	k->counters_known = true;
+}
+
+static bool stamp_file(const char *path, struct file_stamp *stamp)
+{
+	struct stat st;
+	struct file_stamp now = {0};
+	bool changed;
+
+	if (!stat(path, &st))
+		now = (struct file_stamp){st.st_mtim, st.st_ino, st.st_size};
+	changed = now.ino != stamp->ino || now.size != stamp->size ||
+		  now.mtime.tv_sec != stamp->mtime.tv_sec || now.mtime.tv_nsec != stamp->mtime.tv_nsec;
+	*stamp = now;
+	return changed;
+}
+
+void keeper_stamp(struct keeper *k)
+{
+	stamp_file("/etc/passwd", &k->passwd);
+	stamp_file("/etc/group", &k->group);
+}
+
+void keeper_watch(struct keeper *k)
+{
+	bool changed = stamp_file("/etc/passwd", &k->passwd);
+
+	changed |= stamp_file("/etc/group", &k->group);
+	if (changed) {
+		log_info("users or groups changed; the policy is resolved anew");
+		enrich_forget_names(recorder_enrich(k->recorder));
+		keeper_reload(k, "a change of users or groups", NULL);
+	}
+	watch_counters(k);
+}

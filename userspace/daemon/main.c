@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/* munimentd: command line and configuration, then the signer, then the keeper. See munimentd(8). */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/args.h"
+#include "base/log.h"
+#include "daemon/config.h"
+#include "daemon/dry_run.h"
+#include "daemon/keeper.h"
+#include "ledger/key.h"
+
+struct line {
+	const char *config, *policy, *ledger, *key, *run, *pin_dir, *events, *mechanism;
+	bool check, pin, same_disk, alerts, foreground, verbose, version;
+};
+
+static enum args_result read_line(struct line *l, int argc, char **argv)
+{
+	const struct args_option table[] = {
+		{'c', "config", "FILE", "configuration (" CONFIG_PATH ")", ARGS_STRING, &l->config},
+		{'n', "check", NULL, "check configuration and policy, and say what this kernel would enforce",
+		 ARGS_FLAG, &l->check},
+		{0, "policy", "DIR", "policy files, *.yaml", ARGS_STRING, &l->policy},
+		{0, "ledger", "DIR", "where the signed entries go", ARGS_STRING, &l->ledger},
+		{0, "key", "FILE", "signing key; FILE.vkey beside it names the log", ARGS_STRING, &l->key},
+		{0, "run", "DIR", "control socket, lock and canary", ARGS_STRING, &l->run},
+		{0, "pin-dir", "DIR", "where maps and programs are pinned, on a bpffs", ARGS_STRING,
+		 &l->pin_dir},
+		{0, "events", "FILE", "JSON lines for other programs; - for standard output, none for none",
+		 ARGS_STRING, &l->events},
+		{0, "pin", NULL, "enforcement outlives the daemon", ARGS_FLAG, &l->pin},
+		{0, "same-disk", NULL, "let the key lie on the ledger's own file system", ARGS_FLAG,
+		 &l->same_disk},
+		{0, "alerts", NULL, "print alerts on standard error", ARGS_FLAG, &l->alerts},
+		{0, "mechanism", "NAME", "lsm, fmod_ret or tracing instead of the strongest (for tests)",
+		 ARGS_STRING, &l->mechanism},
+		{0, "foreground", NULL, "stay in the foreground (always so)", ARGS_FLAG, &l->foreground},
+		{'v', "verbose", NULL, "say more", ARGS_FLAG, &l->verbose},
+		{0, "version", NULL, "print the version", ARGS_FLAG, &l->version},
+		ARGS_END,
+	};
+
+	return args_parse("munimentd", "Guards record stores in the kernel and keeps the signed account.",
+			  table, argc, argv);
+}
+
+static bool override(char **field, const char *value)
+{
+	return !value || config_set(field, value);
+}
+
+/* Paths of the command line count from where it was typed; the rest of the daemon knows absolute ones only.
+ */
+static bool make_absolute(char **field)
+{
+	char full[PATH_MAX], cwd[PATH_MAX];
+
+	if ((*field)[0] == '/' || !strcmp(*field, "-") || !strcmp(*field, "none"))
+		return true;
+	return getcwd(cwd, sizeof(cwd)) &&
+	       snprintf(full, sizeof(full), "%s/%s", cwd, *field) < (int)sizeof(full) &&
+	       config_set(field, full);
+}
+
+static int apply_line(struct config *c, const struct line *l)
+{
+	if (!override(&c->policy, l->policy) || !override(&c->ledger, l->ledger) ||
+	    !override(&c->key, l->key) || !override(&c->run, l->run) || !override(&c->pin_dir, l->pin_dir) ||
+	    !override(&c->events, l->events) || !make_absolute(&c->policy) || !make_absolute(&c->ledger) ||
+	    !make_absolute(&c->key) || !make_absolute(&c->run) || !make_absolute(&c->pin_dir) ||
+	    !make_absolute(&c->events)) {
+		log_error("out of memory");
+		return EXIT_CANNOT;
+	}
+	c->pin |= l->pin;
+	c->same_disk |= l->same_disk;
+	c->alerts |= l->alerts;
+	if (l->mechanism && !config_mechanism(l->mechanism, &c->mechanism)) {
+		log_error("unknown mechanism \"%s\"; expected auto, lsm, fmod_ret or tracing", l->mechanism);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int read_config(struct config *c, const struct line *l)
+{
+	struct buf messages = {0};
+	enum config_result result = CONFIG_NO_MEMORY;
+
+	if (config_init(c))
+		result = config_read(c, l->config ? l->config : CONFIG_PATH, !l->config, &messages);
+	if (messages.len)
+		fputs(messages.data, stderr);
+	buf_free(&messages);
+	if (result == CONFIG_OK)
+		return apply_line(c, l);
+	log_error("%s", result == CONFIG_REFUSED ? "the configuration is refused" : "out of memory");
+	return result == CONFIG_REFUSED ? EXIT_USAGE : EXIT_CANNOT;
+}
+
+static int check_key_place(const struct config *c)
+{
+	bool same = false;
+	int err = key_same_filesystem(c->key, c->ledger, &same);
+
+	if (err) {
+		log_error("%s: %s", c->key, strerror(-err));
+		return EXIT_CANNOT;
+	}
+	if (!same || c->same_disk)
+		return 0;
+	log_error("%s lies on the ledger's own file system (%s): whoever copies or restores that disk has "
+		  "both; "
+		  "put it elsewhere, or accept that by --same-disk",
+		  c->key, c->ledger);
+	return EXIT_USAGE;
+}
+
+static int run(const struct config *c)
+{
+	struct signer signer = {.fd = -1};
+	struct keeper *keeper = NULL;
+	int status = check_key_place(c);
+
+	if (status)
+		return status;
+	/* Before anything else is opened: the signer shall inherit nothing. */
+	if (signer_start(c->key, &signer))
+		return EXIT_CANNOT;
+	status = keeper_new(c, &signer, &keeper);
+	if (!status)
+		status = keeper_run(keeper);
+	keeper_free(keeper);
+	signer_stop(&signer);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct line line = {0};
+	struct config config = {0};
+	int status;
+
+	log_init("munimentd", LOG_LEVEL_INFO);
+	switch (read_line(&line, argc, argv)) {
+	case ARGS_HELP_SHOWN:
+		return EXIT_GOOD;
+	case ARGS_BAD:
+		return EXIT_USAGE;
+	case ARGS_OK:
+		break;
+	}
+	if (line.version) {
+		printf("munimentd %s\n", MUNIMENT_VERSION);
+		return EXIT_GOOD;
+	}
+	if (line.verbose)
+		log_init("munimentd", LOG_LEVEL_DEBUG);
+	status = read_config(&config, &line);
+	if (!status)
+		status = line.check ? dry_run(&config) : run(&config);
+	config_free(&config);
+	return status;
+}

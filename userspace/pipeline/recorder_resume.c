@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Going on where the daemon before stopped: the state that goes with each checkpoint, and the entries above
+ * it.
+ *
+ * The state is text: "1 BOOT-ID GENERATION POLICY-SHA256" and a newline, then the numbering (track.h).
+ */
+#include "pipeline/recorder_state.h"
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/b64.h"
+#include "base/log.h"
+
+void recorder_save(struct recorder *r)
+{
+	char hex[HEX_SIZE(POLICY_DIGEST_SIZE)];
+	struct buf *b = &r->state;
+	size_t head;
+
+	buf_reset(b);
+	hex_encode(r->sha256, POLICY_DIGEST_SIZE, hex);
+	buf_str(b, "1 ");
+	buf_str(b, r->host.boot_id[0] ? r->host.boot_id : "-");
+	buf_char(b, ' ');
+	buf_u64(b, r->generation);
+	buf_char(b, ' ');
+	buf_str(b, hex);
+	buf_char(b, '\n');
+	head = b->len;
+	track_save(r->track, b);
+	/* Too many CPUs with too many holes for the space there is: whole CPUs are left out, and count anew.
+	 */
+	while (!b->failed && b->len > SLOT_STATE_MAX) {
+		do
+			b->len--;
+		while (b->len > head && b->data[b->len - 1] != ';');
+		b->data[b->len] = '\0';
+	}
+}
+
+static bool read_digest(const char *hex, uint8_t *out)
+{
+	for (int i = 0; i < POLICY_DIGEST_SIZE; i++) {
+		unsigned byte;
+
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+			return false;
+		out[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+static void keep_numbers(struct recorder *r, json_int_t cpu, json_int_t first, json_int_t count)
+{
+	struct track_loss range = {(uint32_t)cpu, (uint64_t)first, (uint64_t)count};
+
+	if (cpu >= 0 && cpu < (json_int_t)r->options.cpus && first > 0 && count > 0)
+		buf_add(&r->kept, &range, sizeof(range));
+}
+
+static void keep_access(struct recorder *r, json_t *entry)
+{
+	json_t *metadata = json_object_get(entry, "metadata");
+	const char *source = json_string_value(json_object_get(metadata, "log_source"));
+	unsigned cpu;
+
+	if (source && sscanf(source, "cpu%u", &cpu) == 1)
+		keep_numbers(r, cpu, json_integer_value(json_object_get(metadata, "sequence")), 1);
+}
+
+static void keep_own(struct recorder *r, json_t *entry)
+{
+	json_t *own = json_object_get(json_object_get(entry, "unmapped"), "muniment"), *range;
+	const char *kind = json_string_value(json_object_get(own, "kind")), *hex;
+	size_t i;
+
+	if (!kind)
+		return;
+	json_array_foreach (json_object_get(own, "ranges"), i, range)
+		keep_numbers(r, json_integer_value(json_object_get(range, "cpu")),
+			     json_integer_value(json_object_get(range, "first")),
+			     json_integer_value(json_object_get(range, "count")));
+	if (!strcmp(kind, "malformed"))
+		keep_numbers(r, json_integer_value(json_object_get(own, "cpu")),
+			     json_integer_value(json_object_get(own, "sequence")), 1);
+	hex = json_string_value(json_object_get(own, "policy_sha256"));
+	if (!strcmp(kind, "policy") && hex && strlen(hex) == 64 && read_digest(hex, r->kept_sha256))
+		r->kept_generation = (uint32_t)json_integer_value(json_object_get(own, "generation"));
+}
+
+void recorder_kept(void *recorder, uint64_t index, const void *entry, size_t n)
+{
+	struct recorder *r = recorder;
+	json_t *json = json_loadb(entry, n, 0, NULL);
+
+	/* Our own bytes under a CRC: what is no JSON was written by another version, and is no record's
+	 * account. */
+	if (!json)
+		log_warn("entry %llu above the checkpoint is not readable", (unsigned long long)index);
+	if (json_integer_value(json_object_get(json, "class_uid")) == 1001)
+		keep_access(r, json);
+	else
+		keep_own(r, json);
+	json_decref(json);
+}
+
+static void settle_kept(struct recorder *r)
+{
+	for (size_t at = 0; at + sizeof(struct track_loss) <= r->kept.len; at += sizeof(struct track_loss)) {
+		struct track_loss range;
+
+		memcpy(&range, r->kept.data + at, sizeof(range));
+		track_settle(r->track, range.cpu, range.first, range.count);
+	}
+	if (r->kept_generation) {
+		r->generation = r->kept_generation;
+		memcpy(r->sha256, r->kept_sha256, POLICY_DIGEST_SIZE);
+	}
+}
+
+/* The head of the state; false when it is not one. */
+static bool read_head(struct recorder *r, const char *text, bool *ret_same_boot)
+{
+	char boot[64], hex[65];
+	unsigned generation;
+
+	if (sscanf(text, "1 %63s %u %64s\n", boot, &generation, hex) != 3 || strlen(hex) != 64 ||
+	    !read_digest(hex, r->sha256))
+		return false;
+	r->generation = generation;
+	*ret_same_boot = !strcmp(boot, r->host.boot_id);
+	return true;
+}
+
+void recorder_resume(struct recorder *r, const struct ledger_recovery *recovery)
+{
+	char text[SLOT_STATE_MAX + 1];
+	const char *numbers;
+	bool same_boot = false;
+
+	memcpy(text, recovery->state, recovery->state_len);
+	text[recovery->state_len] = '\0';
+	numbers = strchr(text, '\n');
+	if (recovery->state_len && (!numbers || !read_head(r, text, &same_boot)))
+		log_warn("the ledger's state is not readable; record numbers are counted anew");
+	/* Numbers of another boot or of a ring that is gone mean nothing in this one. */
+	r->resumed = same_boot && r->options.adopted;
+	if (r->resumed) {
+		if (track_restore(r->track, numbers + 1, strlen(numbers + 1)))
+			log_warn("the numbering in the ledger's state is not readable; it begins anew");
+		settle_kept(r);
+		track_seal(r->track);
+	}
+	buf_free(&r->kept);
+	r->kept = (struct buf){0};
+}
