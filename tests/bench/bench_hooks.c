@@ -107,15 +107,15 @@ static int measure(round_fn fn, const char *path, int fd, double *ret_best, doub
 static int measure_file(const char *name, const char *path)
 {
 	double best, median;
-	int fd = open(path, O_RDONLY), err;
+	int err = measure(round_open, path, -1, &best, &median), fd;
 
+	if (err)
+		return err;
+	printf("open %s %.2f %.2f\n", name, best, median);
+	fd = open(path, O_RDONLY); /* only now: as a program does that reads what it opened */
 	if (fd < 0)
 		return -errno;
-	err = measure(round_open, path, -1, &best, &median);
-	if (!err) {
-		printf("open %s %.2f %.2f\n", name, best, median);
-		err = measure(round_pread, path, fd, &best, &median);
-	}
+	err = measure(round_pread, path, fd, &best, &median);
 	if (!err)
 		printf("pread %s %.2f %.2f\n", name, best, median);
 	close(fd);

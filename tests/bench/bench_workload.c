@@ -9,7 +9,6 @@
  *                run PROGRAM ARG…         one program, once
  *                connects COUNT           TCP over loopback: connect, accept, close
  *                forks COUNT PROGRAM      fork, execute, wait
- *                await FILE SIZE SECONDS  wait until the checkpoint FILE covers SIZE entries; prints the time
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -219,45 +218,13 @@ static int work_connects(char **argv)
 	return err;
 }
 
-/* The size in a checkpoint, its second line; 0 while there is none. */
-static unsigned long long checkpoint_size(const char *path)
-{
-	char text[1024] = "", *line;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	line = strchr(text, '\n');
-	return line ? strtoull(line + 1, NULL, 10) : 0;
-}
-
-static int work_await(char **argv)
-{
-	unsigned long long wanted = strtoull(argv[1], NULL, 10);
-	uint64_t until = clock_ns(CLOCK_MONOTONIC) + strtoull(argv[2], NULL, 10) * 1000000000u;
-	struct timespec nap = {.tv_nsec = 5000000};
-
-	while (checkpoint_size(argv[0]) < wanted) {
-		if (clock_ns(CLOCK_MONOTONIC) > until)
-			return -ETIMEDOUT;
-		nanosleep(&nap, NULL);
-	}
-	printf("%llu\n", (unsigned long long)clock_ns(CLOCK_MONOTONIC));
-	return 0;
-}
-
 static const struct workload {
 	const char *name;
 	int n_arguments; /* at least */
 	int (*fn)(char **argv);
 } workloads[] = {
 	{"tree", 3, work_tree},		{"opens", 3, work_opens}, {"run", 1, work_run},
-	{"connects", 1, work_connects}, {"forks", 2, work_forks}, {"await", 3, work_await},
+	{"connects", 1, work_connects}, {"forks", 2, work_forks},
 };
 
 int main(int argc, char **argv)
@@ -272,6 +239,6 @@ int main(int argc, char **argv)
 			fprintf(stderr, "bench_workload: %s: %s\n", argv[1], strerror(-err));
 		return err != 0;
 	}
-	fprintf(stderr, "usage: bench_workload tree|opens|run|connects|forks|await ARGUMENT…\n");
+	fprintf(stderr, "usage: bench_workload tree|opens|run|connects|forks ARGUMENT…\n");
 	return 2;
 }
