@@ -29,7 +29,8 @@ static const char fixture_pem[] = "-----BEGIN PRIVATE KEY-----\n"
 				  "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"
 				  "-----END PRIVATE KEY-----\n";
 
-static char fixture_root[] = "/tmp/muniment-ledger.XXXXXX";
+/* In memory where that can be had: these tests open ledgers by the thousand, each with its fsyncs. */
+static char fixture_root[64];
 static char fixture_dir[128];
 static struct note_signer *fixture_signer;
 
@@ -63,7 +64,8 @@ static inline int fixture_begin(void **state)
 	char path[160];
 
 	(void)state;
-	strcpy(fixture_root + strlen(fixture_root) - 6, "XXXXXX");
+	strcpy(fixture_root,
+	       access("/dev/shm", W_OK) ? "/tmp/muniment-ledger.XXXXXX" : "/dev/shm/muniment-ledger.XXXXXX");
 	assert_non_null(mkdtemp(fixture_root));
 	snprintf(fixture_dir, sizeof(fixture_dir), "%s/ledger", fixture_root);
 	snprintf(path, sizeof(path), "%s/key.pem", fixture_root);

@@ -129,8 +129,8 @@ static void job_housekeeping(struct ledger *l, struct job *job)
 		(void)l->io->reserve(l->io->ctx, l->roots_fd, job->ahead_number * TREE_HASH_SIZE,
 				     ROOTS_RESERVE);
 	if (job->grow && !job->grown &&
-	    l->io->reserve(l->io->ctx, job->grow->fd, job->grow->reserved, SEGMENT_GROW) == 0)
-		job->grown = SEGMENT_GROW;
+	    l->io->reserve(l->io->ctx, job->grow->fd, job->grow->reserved, ledger_grow_bytes(l)) == 0)
+		job->grown = ledger_grow_bytes(l);
 }
 
 void job_run(struct ledger *l, struct job *job)

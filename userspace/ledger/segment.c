@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RESERVE_DEFAULT (16ULL << 20)
-
 static uint64_t now_ms(void)
 {
 	struct timespec t;

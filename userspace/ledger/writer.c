@@ -72,9 +72,9 @@ static int reserve_room(struct ledger *l, uint64_t need, bool closing)
 		return -EIO;
 	if (s->planned + need <= s->reserved)
 		return 0;
-	err = l->io->reserve(l->io->ctx, s->fd, s->reserved, SEGMENT_GROW);
+	err = l->io->reserve(l->io->ctx, s->fd, s->reserved, ledger_grow_bytes(l));
 	if (!err)
-		s->reserved += SEGMENT_GROW;
+		s->reserved += ledger_grow_bytes(l);
 	return err;
 }
 
@@ -292,7 +292,7 @@ static void fill_job(struct ledger *l, const void *state, size_t state_len)
 	l->state_len = state_len;
 	job->want_ahead = !l->ahead;
 	job->ahead_number = (ledger_tree_size(l) >> SEGMENT_ENTRIES_LOG2) + (l->current ? 1 : 0);
-	if (l->current && l->current->reserved < l->current->planned + SEGMENT_GROW / 2)
+	if (l->current && l->current->reserved < l->current->planned + ledger_grow_bytes(l) / 2)
 		job->grow = l->current;
 }
 

@@ -15,9 +15,8 @@
 #include "ledger/scan.h"
 #include "ledger/tree.h"
 
-#define SEGMENT_GROW                                                                                         \
-	(8ULL << 20) /* bytes that are reserved at a time once the first reservation is used up */
 #define CLOSING_RESERVE (64ULL << 10) /* kept for the last words on a full disk */
+#define RESERVE_DEFAULT (16ULL << 20) /* of a new segment */
 #define CHUNK_BYTES	(1U << 20)    /* a batch is closed once its entries reach this */
 #define ROOTS_RESERVE	(64ULL << 10)
 
@@ -92,6 +91,14 @@ struct ledger {
 static inline uint64_t ledger_tree_size(const struct ledger *l)
 {
 	return l->top.size + l->edge.size;
+}
+
+/* Bytes that are reserved at a time once a segment's first reservation is used up. */
+static inline uint64_t ledger_grow_bytes(const struct ledger *l)
+{
+	uint64_t half = (l->options.reserve_bytes ? l->options.reserve_bytes : RESERVE_DEFAULT) / 2;
+
+	return half > 2 * CLOSING_RESERVE ? half : 2 * CLOSING_RESERVE;
 }
 
 /* The root over everything appended. */
