@@ -10,6 +10,8 @@
 #include "cli/command.h"
 
 static const struct command commands[] = {
+	{NULL, "status", "what guards this host, and whether anything is wrong", command_status},
+	{NULL, "reload", "make the daemon read its policy anew", command_reload},
 	{"log", "verify", "re-verify every entry of a ledger", command_log_verify},
 	{"log", "show", "show entries, filtered", command_log_show},
 	{"log", "tail", "show the last entries, and those to come", command_log_tail},

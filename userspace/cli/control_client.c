@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The command's end of the control socket: see control_client.h. */
+#include "cli/control_client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/args.h"
+
+#define ANSWER_MAX (256u << 10)
+
+static int connect_to(const char *run_dir, unsigned timeout_s)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval timeout = {.tv_sec = timeout_s};
+	int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", run_dir), fd, err;
+
+	if (n < 0 || (size_t)n >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static ssize_t exchange(int fd, const char *word, char *answer)
+{
+	char request[64];
+	int n = snprintf(request, sizeof(request), "{\"command\":\"%s\"}", word);
+	ssize_t got;
+
+	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) != n)
+		return -errno;
+	got = recv(fd, answer, ANSWER_MAX, 0);
+	return got < 0 ? -errno : got == 0 ? -ECONNRESET : got;
+}
+
+static const char *reason(ssize_t err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return "munimentd does not run";
+	case -EACCES:
+	case -EPERM:
+		return "only root may ask";
+	case -EAGAIN:
+		return "munimentd does not answer";
+	default:
+		return strerror((int)-err);
+	}
+}
+
+int control_ask(const char *command, const char *run_dir, const char *word, unsigned timeout_s,
+		json_t **ret_answer)
+{
+	char *answer = malloc(ANSWER_MAX);
+	int fd = answer ? connect_to(run_dir, timeout_s) : -ENOMEM;
+	ssize_t n = fd < 0 ? fd : exchange(fd, word, answer);
+	json_t *json = NULL;
+
+	if (n < 0)
+		fprintf(stderr, "%s: %s/control: %s\n", command, run_dir, reason(n));
+	else
+		json = json_loadb(answer, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
+	if (n >= 0 && !json_is_object(json)) {
+		fprintf(stderr, "%s: %s/control: the answer is not understood\n", command, run_dir);
+		json_decref(json);
+		json = NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	free(answer);
+	if (!json)
+		return EXIT_CANNOT;
+	*ret_answer = json;
+	return 0;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `muniment status`: what guards this host right now, and whether anything about it is wrong. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/args.h"
+#include "cli/command.h"
+#include "cli/control_client.h"
+
+#define STATUS_TIMEOUT_S 15
+#define FINDINGS_MAX	 16
+
+struct findings {
+	const char *texts[FINDINGS_MAX];
+	unsigned n;
+};
+
+/* The member at "a.b", or NULL. */
+static json_t *at(json_t *json, const char *path)
+{
+	char copy[64], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (char *key = strtok_r(copy, ".", &save); key && json; key = strtok_r(NULL, ".", &save))
+		json = json_object_get(json, key);
+	return json;
+}
+
+static long long number(json_t *json, const char *path)
+{
+	return (long long)json_integer_value(at(json, path));
+}
+
+static const char *text(json_t *json, const char *path)
+{
+	const char *s = json_string_value(at(json, path));
+
+	return s ? s : "";
+}
+
+static bool is_true(json_t *json, const char *path)
+{
+	return json_is_true(at(json, path));
+}
+
+/* What somebody should look at; each of these was counted since the daemon started. */
+static void judge(json_t *s, struct findings *f)
+{
+	static const struct {
+		const char *counter;
+		const char *finding;
+	} counters[] = {
+		{"counters.lost", "records were lost"},
+		{"counters.lost_denied", "accesses were denied because their record could not be kept"},
+		{"counters.malformed", "records of the kernel made no sense"},
+		{"counters.missed_runs", "the kernel skipped programs of the monitor"},
+		{"counters.too_deep", "files lay deeper than a walk goes"},
+		{"counters.no_cache", "the kernel had no memory for answers"},
+		{"counters.read_failed", "the kernel's memory could not be read"},
+		{"counters.rules_missing", "a store had no rules"},
+	};
+
+	if (strcmp(text(s, "canary.state"), "silent") == 0)
+		f->texts[f->n++] = "the canary is silent: a mechanism decides nothing";
+	if (is_true(s, "policy.degraded"))
+		f->texts[f->n++] = "the policy enforces, but this kernel can only detect";
+	if (is_true(s, "ledger.disk_full"))
+		f->texts[f->n++] = "the disk of the ledger is full";
+	if (number(s, "events.error"))
+		f->texts[f->n++] = "the events file cannot be written; events wait in the ledger";
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		if (number(s, counters[i].counter))
+			f->texts[f->n++] = counters[i].finding;
+	}
+}
+
+static void print_operations(json_t *s)
+{
+	json_t *row;
+	size_t i;
+
+	printf("\n  %-16s %-9s %-9s %-28s %s\n", "OPERATION", "BY", "CAN", "PROGRAM", "WHY NOT STRONGER");
+	json_array_foreach (at(s, "operations"), i, row) {
+		bool served = *text(row, "program");
+
+		printf("  %-16s %-9s %-9s %-28s %s\n", text(row, "operation"), text(row, "mechanism"),
+		       is_true(row, "can_prevent") ? "prevent"
+		       : served			   ? "detect"
+						   : "nothing",
+		       served ? text(row, "program") : "-", text(row, "why_not_stronger"));
+	}
+}
+
+static void print_policy(json_t *s)
+{
+	json_t *file;
+	size_t i;
+
+	printf("policy     generation %lld, %s, sha256 %.16s…, %lld stores, %lld roles, %lld grants\n",
+	       number(s, "policy.generation"), text(s, "policy.mode"), text(s, "policy.sha256"),
+	       number(s, "policy.stores"), number(s, "policy.roles"), number(s, "policy.grants"));
+	json_array_foreach (at(s, "policy.files"), i, file) {
+		printf("           %s\n", json_string_value(file));
+	}
+}
+
+static void print_status(json_t *s, const struct findings *f, bool colour)
+{
+	long long up = number(s, "uptime_s");
+
+	printf("munimentd  %s, process %lld, up %lld:%02lld:%02lld, %s%s\n", text(s, "version"),
+	       number(s, "pid"), up / 3600, up / 60 % 60, up % 60,
+	       is_true(s, "can_prevent") ? "can prevent" : "can detect only",
+	       is_true(s, "pinned") ? ", pinned" : "");
+	print_policy(s);
+	printf("canary     %s%s%s\n", text(s, "canary.state"),
+	       *text(s, "canary.what") ? ", last silent: " : "", text(s, "canary.what"));
+	printf("events     %lld, %lld denied, %lld would be denied, %lld lost, %lld undetermined, %lld "
+	       "missed runs\n",
+	       number(s, "counters.events"), number(s, "counters.denials"), number(s, "counters.observed"),
+	       number(s, "counters.lost"), number(s, "counters.undetermined"),
+	       number(s, "counters.missed_runs"));
+	printf("ledger     %lld entries, %lld under a checkpoint (%lld ms ago), key %s\n",
+	       number(s, "ledger.entries"), number(s, "ledger.committed"), number(s, "ledger.commit_age_ms"),
+	       text(s, "ledger.key_name"));
+	printf("           %s\n", text(s, "ledger.directory"));
+	printf("ring       %lld of %lld bytes wait for a checkpoint\n", number(s, "ring.used"),
+	       number(s, "ring.bytes"));
+	printf("lines to   %s, next %lld\n", text(s, "events.to"), number(s, "events.next"));
+	print_operations(s);
+	putchar('\n');
+	for (unsigned i = 0; i < f->n; i++)
+		printf("%sfinding%s: %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", f->texts[i]);
+	if (!f->n)
+		printf("%sno findings%s\n", colour ? "\033[32m" : "", colour ? "\033[0m" : "");
+}
+
+static void print_json(json_t *s, const struct findings *f)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; list && i < f->n; i++)
+		json_array_append_new(list, json_string(f->texts[i]));
+	json_object_set_new(s, "findings", list);
+	json_dumpf(s, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+int command_status(int argc, char **argv)
+{
+	const char *run = RUN_DIR_DEFAULT;
+	bool json = false;
+	const struct args_option table[] = {
+		{0, "run", "DIR", "the daemon's run directory (" RUN_DIR_DEFAULT ")", ARGS_STRING, &run},
+		{0, "json", NULL, "print JSON for programs", ARGS_FLAG, &json},
+		ARGS_END,
+	};
+	struct findings findings = {.n = 0};
+	json_t *answer;
+	int status;
+
+	switch (args_parse(argv[0], "Shows what guards this host, and whether anything is wrong.", table,
+			   argc, argv)) {
+	case ARGS_HELP_SHOWN:
+		return EXIT_GOOD;
+	case ARGS_BAD:
+		return EXIT_USAGE;
+	case ARGS_OK:
+		break;
+	}
+	status = control_ask(argv[0], run, "status", STATUS_TIMEOUT_S, &answer);
+	if (status)
+		return status;
+	judge(answer, &findings);
+	if (json)
+		print_json(answer, &findings);
+	else
+		print_status(answer, &findings, isatty(STDOUT_FILENO));
+	json_decref(answer);
+	return findings.n ? EXIT_FINDINGS : EXIT_GOOD;
+}
