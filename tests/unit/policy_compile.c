@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a policy compiles to, and that decide.h draws the right conclusions from it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "policy/image.h"
+#include "tests/policy/fake_resolver.h"
+
+/* Roles by number: 0 database (users, programs), 1 staff (groups), 2 tool (programs), 3 both (users, groups).
+ */
+static const char text[] =
+	"version: 1\n"
+	"mode: enforce\n"
+	"stores:\n"
+	"  ehr: {paths: [/srv/link, /srv/index.db], class: internal}\n"
+	"  imaging: {paths: [/srv/dicom, /srv/dicom/archive], mode: monitor, audit: best-effort}\n"
+	"roles:\n"
+	"  database: {users: [postgres, 115], programs: [/usr/lib/postgresql/15/bin/postgres]}\n"
+	"  staff: {groups: [clinicians]}\n"
+	"  tool: {programs: [/usr/bin/restic, /usr/bin/restic-link]}\n"
+	"  both: {users: [alice, carol], groups: [clinicians, surgery], programs: [/usr/bin/restic]}\n"
+	"grants:\n"
+	"  - {role: database, store: ehr, access: [list, read, write], serves: true}\n"
+	"  - {role: staff, store: ehr, access: [list]}\n"
+	"  - {role: staff, store: ehr, access: [read]}\n"
+	"  - {role: tool, store: imaging, access: [read]}\n"
+	"  - {role: both, store: ehr, access: [delete, read]}\n";
+
+enum { DATABASE, STAFF, TOOL, BOTH };
+
+static int set_up(void **state)
+{
+	struct policy *policy = policy_new();
+	struct policy_image *image = NULL;
+
+	if (!policy || policy_add_text(policy, "p.yaml", text, strlen(text)) < 0 ||
+	    policy_check(policy, &fake_env) < 0 || policy_compile(policy, &image) < 0)
+		return -1;
+	policy_free(policy); /* the image stands alone */
+	*state = image;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	policy_image_free(*state);
+	return 0;
+}
+
+static uint64_t bits(const struct role_set *set)
+{
+	for (int i = 1; i < ROLE_WORDS; i++)
+		assert_int_equal(set->words[i], 0);
+	return set->words[0];
+}
+
+static const struct image_user *user(const struct policy_image *image, uint32_t uid)
+{
+	for (size_t i = 0; i < image->n_users; i++) {
+		if (image->users[i].uid == uid)
+			return &image->users[i];
+	}
+	return NULL;
+}
+
+static void stores_and_roots(void **state)
+{
+	const struct policy_image *image = *state;
+
+	assert_int_equal(image->n_stores, 2);
+	assert_int_equal(image->n_roots, 4);
+	assert_string_equal(image->roots[0].path, "/srv/records"); /* behind the link */
+	assert_int_equal(image->roots[0].ino, 21);
+	assert_int_equal(image->roots[0].device, 8u << 20 | 1);
+	assert_int_equal(image->roots[3].store, 1);
+	assert_int_equal(image->roots[3].device, 8u << 20 | 2);
+	assert_int_equal(image->stores[0].class, POLICY_CLASS_INTERNAL);
+	assert_int_equal(image->stores[0].rules.mode, STORE_MODE_ENFORCE);
+	assert_int_equal(image->stores[0].rules.audit, STORE_AUDIT_REQUIRED);
+	assert_int_equal(image->stores[1].class, POLICY_CLASS_RESTRICTED);
+	assert_int_equal(image->stores[1].rules.mode, STORE_MODE_MONITOR);
+	assert_int_equal(image->stores[1].rules.audit, STORE_AUDIT_BEST_EFFORT);
+	assert_int_equal(bits(&image->stores[0].rules.granted[OPERATION_READ]),
+			 1 << DATABASE | 1 << STAFF | 1 << BOTH);
+	assert_int_equal(bits(&image->stores[0].rules.granted[OPERATION_DELETE]), 1 << BOTH);
+	assert_int_equal(bits(&image->stores[0].rules.granted[OPERATION_EXECUTE]), 0);
+	assert_int_equal(bits(&image->stores[0].rules.granted[OPERATION_INVALID]), 0);
+	assert_int_equal(bits(&image->stores[1].rules.granted[OPERATION_READ]), 1 << TOOL);
+}
+
+static void dimensions(void **state)
+{
+	const struct policy_image *image = *state;
+
+	assert_int_equal(bits(&image->any_user), 1 << STAFF | 1 << TOOL);
+	assert_int_equal(bits(&image->any_group), 1 << DATABASE | 1 << TOOL);
+	assert_int_equal(bits(&image->any_program), 1 << STAFF);
+	assert_int_equal(bits(&image->now), 0xf);
+	for (size_t i = 1; i < image->n_users; i++)
+		assert_true(image->users[i - 1].uid < image->users[i].uid);
+	assert_int_equal(image->n_users, 5); /* 113, 115, alice, bob, carol */
+	assert_int_equal(bits(&user(image, 115)->roles.by_user), 1 << DATABASE);
+	assert_int_equal(bits(&user(image, 1001)->roles.by_user), 1 << BOTH);
+	assert_int_equal(bits(&user(image, 1001)->roles.by_membership),
+			 1 << STAFF | 1 << BOTH); /* by primary group */
+	assert_int_equal(bits(&user(image, 1002)->roles.by_user), 0);
+	assert_int_equal(bits(&user(image, 1002)->roles.by_membership), 1 << STAFF | 1 << BOTH);
+	assert_int_equal(bits(&user(image, 1003)->roles.by_membership), 0);
+	assert_int_equal(image->n_groups, 2);
+	assert_int_equal(image->groups[0].gid, 2000);
+	assert_int_equal(bits(&image->groups[0].roles), 1 << STAFF | 1 << BOTH);
+	assert_int_equal(bits(&image->groups[1].roles), 1 << BOTH);
+	assert_int_equal(image->n_programs, 2); /* two names of restic are one */
+	assert_string_equal(image->programs[0].path, "/usr/bin/restic");
+	assert_int_equal(bits(&image->programs[0].roles), 1 << TOOL | 1 << BOTH);
+	assert_int_equal(image->programs[0].sha256[31], 42);
+	assert_int_equal(policy_image_program_by_inode(image, 2049, 40), 1);
+	assert_int_equal(policy_image_program_by_inode(image, 2050, 40), -1);
+	assert_int_equal(policy_image_program_by_path(image, "/usr/bin/resti"), -1);
+}
+
+static const uint32_t clinicians[] = {5, 2000};
+static const uint32_t surgery[] = {2005};
+
+/* grant: the line in the policy of the one that decides; 0: denied. */
+static const struct {
+	const char *what;
+	struct policy_actor actor;
+	uint32_t store;
+	uint32_t operations;
+	uint32_t line;
+} decisions[] = {
+	{"the server", {113, 113, NULL, 0, 1}, 0, OPERATION_BIT(OPERATION_READ), 12},
+	{"the server, started at boot", {ID_UNSET, 113, NULL, 0, 1}, 0, OPERATION_BIT(OPERATION_WRITE), 12},
+	{"the server's user with another program",
+	 {113, 113, NULL, 0, -1},
+	 0,
+	 OPERATION_BIT(OPERATION_READ),
+	 0},
+	{"the server's program by root", {0, 0, NULL, 0, 1}, 0, OPERATION_BIT(OPERATION_READ), 0},
+	{"root become the server's user", {0, 113, NULL, 0, 1}, 0, OPERATION_BIT(OPERATION_READ), 0},
+	{"an operation that is not granted", {113, 113, NULL, 0, 1}, 0, OPERATION_BIT(OPERATION_DELETE), 0},
+	{"a clinician by primary group", {1001, 1001, NULL, 0, -1}, 0, OPERATION_BIT(OPERATION_LIST), 13},
+	{"the second grant decides", {1002, 1002, NULL, 0, -1}, 0, OPERATION_BIT(OPERATION_READ), 14},
+	{"a clinician behind sudo", {1002, 0, NULL, 0, -1}, 0, OPERATION_BIT(OPERATION_READ), 14},
+	{"list and read together",
+	 {1002, 1002, NULL, 0, -1},
+	 0,
+	 OPERATION_BIT(OPERATION_LIST) | OPERATION_BIT(OPERATION_READ),
+	 13},
+	{"read and write together",
+	 {1002, 1002, NULL, 0, -1},
+	 0,
+	 OPERATION_BIT(OPERATION_READ) | OPERATION_BIT(OPERATION_WRITE),
+	 0},
+	{"a login's acting groups do not count",
+	 {1003, 1003, clinicians, 2, -1},
+	 0,
+	 OPERATION_BIT(OPERATION_READ),
+	 0},
+	{"a service in the group", {ID_UNSET, 999, clinicians, 2, -1}, 0, OPERATION_BIT(OPERATION_READ), 14},
+	{"a service of a clinician's user, without the group",
+	 {ID_UNSET, 1002, NULL, 0, -1},
+	 0,
+	 OPERATION_BIT(OPERATION_READ),
+	 0},
+	{"the tool in its store", {1004, 1004, NULL, 0, 0}, 1, OPERATION_BIT(OPERATION_READ), 15},
+	{"the tool in the other store", {1004, 1004, NULL, 0, 0}, 0, OPERATION_BIT(OPERATION_READ), 0},
+	{"user, group and program", {1001, 1001, NULL, 0, 0}, 0, OPERATION_BIT(OPERATION_DELETE), 16},
+	{"user and group, without the program",
+	 {1001, 1001, NULL, 0, -1},
+	 0,
+	 OPERATION_BIT(OPERATION_DELETE),
+	 0},
+	{"user and program, without the group",
+	 {1003, 1003, NULL, 0, 0},
+	 0,
+	 OPERATION_BIT(OPERATION_DELETE),
+	 0},
+	{"group and program, without the user",
+	 {1002, 1002, NULL, 0, 0},
+	 0,
+	 OPERATION_BIT(OPERATION_DELETE),
+	 0},
+	{"a service of the user, in the group",
+	 {ID_UNSET, 1003, surgery, 1, 0},
+	 0,
+	 OPERATION_BIT(OPERATION_DELETE),
+	 16},
+	{"nobody known", {4242, 4242, NULL, 0, -1}, 0, OPERATION_BIT(OPERATION_LIST), 0},
+	{"root", {0, 0, NULL, 0, -1}, 1, OPERATION_BIT(OPERATION_LIST), 0},
+};
+
+static void decisions_name_their_grant(void **state)
+{
+	const struct policy_image *image = *state;
+
+	for (size_t i = 0; i < sizeof(decisions) / sizeof(*decisions); i++) {
+		struct policy_decision decision = {0};
+		uint32_t line = 0;
+
+		assert_int_equal(policy_explain(image, &decisions[i].actor, decisions[i].store,
+						decisions[i].operations, &decision),
+				 0);
+		if (decision.verdict == VERDICT_ALLOW) {
+			assert_true(decision.grant >= 0);
+			line = image->grants[decision.grant].line;
+		} else {
+			assert_int_equal(decision.grant, POLICY_NO_GRANT);
+		}
+		if (line != decisions[i].line)
+			fail_msg("%s: line %u decided, not %u", decisions[i].what, line, decisions[i].line);
+	}
+}
+
+static void senseless_questions_are_refused(void **state)
+{
+	const struct policy_image *image = *state;
+	struct policy_actor actor = {.program = -1};
+	struct policy_decision decision;
+
+	assert_int_equal(policy_explain(image, &actor, 2, OPERATION_BIT(OPERATION_READ), &decision), -EINVAL);
+	assert_int_equal(policy_explain(image, &actor, 0, 0, &decision), -EINVAL);
+	assert_int_equal(policy_explain(image, &actor, 0, 1, &decision), -EINVAL);
+	assert_int_equal(policy_explain(image, &actor, 0, OPERATION_BIT(OPERATION_END), &decision), -EINVAL);
+}
+
+/* Role 255 lies in the last word of the bitmaps. */
+static void the_last_role_counts(void **state)
+{
+	struct policy *policy = policy_new();
+	struct policy_actor actor = {.login_uid = 100255, .uid = 100255, .program = -1};
+	struct policy_image *image = NULL;
+	struct policy_decision decision;
+	struct buf many = {0};
+
+	(void)state;
+	buf_str(&many, "version: 1\nmode: enforce\nstores: {s: {paths: [/srv/records]}}\nroles:\n");
+	for (int i = 0; i < ROLES_MAX; i++)
+		buf_printf(&many, "  r%d: {users: [user%d]}\n", i, i);
+	buf_str(&many, "grants: [{role: r255, store: s, access: [execute]}]\n");
+	assert_int_equal(policy_add_text(policy, "m.yaml", many.data, many.len), 0);
+	assert_int_equal(policy_check(policy, &fake_env), 0);
+	assert_int_equal(policy_compile(policy, &image), 0);
+	assert_int_equal(image->users[255].roles.by_user.words[3], 1ull << 63);
+	assert_int_equal(policy_explain(image, &actor, 0, OPERATION_BIT(OPERATION_EXECUTE), &decision), 0);
+	assert_int_equal(decision.verdict, VERDICT_ALLOW);
+	actor.login_uid = 100254;
+	assert_int_equal(policy_explain(image, &actor, 0, OPERATION_BIT(OPERATION_EXECUTE), &decision), 0);
+	assert_int_equal(decision.verdict, VERDICT_DENY);
+	policy_image_free(image);
+	policy_free(policy);
+	buf_free(&many);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stores_and_roots),
+		cmocka_unit_test(dimensions),
+		cmocka_unit_test(decisions_name_their_grant),
+		cmocka_unit_test(senseless_questions_are_refused),
+		cmocka_unit_test(the_last_role_counts),
+	};
+
+	return cmocka_run_group_tests_name("policy compile", tests, set_up, tear_down);
+}
