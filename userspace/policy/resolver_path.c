@@ -101,14 +101,14 @@ void host_free_mounts(struct host_resolver *host)
 
 void host_list_mounts(struct host_resolver *host, const char *directory, policy_each_name *each, void *arg)
 {
-	size_t n = strlen(directory);
+	size_t n = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
 
 	if (read_mounts(host) < 0)
 		return;
 	for (size_t i = 0; i < host->n_mounts; i++) {
 		const char *point = host->mounts[i].point;
 
-		if (strncmp(point, directory, n) == 0 && point[n] == '/' && !each(arg, point))
+		if (strncmp(point, directory, n) == 0 && point[n] == '/' && point[n + 1] && !each(arg, point))
 			return;
 	}
 }
