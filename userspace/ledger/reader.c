@@ -10,7 +10,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define SLOT_TRIES 20 /* of 1 ms: a slot that is just being written */
+#define SLOT_TRIES 5 /* of 1 ms: a slot that is just being written does not fit its CRC */
 
 struct ledger_reader {
 	int dir_fd, watch_fd;

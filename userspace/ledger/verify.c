@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLOT_TRIES 20 /* of 1 ms: a slot that is just being written does not fit its CRC */
+#define SLOT_TRIES 5 /* of 1 ms: a slot that is just being written does not fit its CRC */
 
 const char *verify_kind_name(enum verify_kind kind)
 {

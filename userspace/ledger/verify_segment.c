@@ -67,6 +67,7 @@ static void verify_batch(struct verification *v, uint64_t segment, const struct 
 	for (uint32_t i = 0; i < b->count; i++) {
 		long n = batch_entry_next(b, payload, &offset, &entry);
 		struct tree_hash leaf;
+		bool fits;
 
 		if (n < 0) {
 			report_run(v, segment, b->first + i - run, run + b->count - i);
@@ -74,15 +75,15 @@ static void verify_batch(struct verification *v, uint64_t segment, const struct 
 			return;
 		}
 		tree_leaf(entry, (size_t)n, &leaf);
-		if (memcmp(leaf.bytes, marks + (size_t)i * BATCH_MARK_SIZE, BATCH_MARK_SIZE) != 0) {
-			run++;
-		} else {
-			report_run(v, segment, b->first + i - run, run);
+		fits = memcmp(leaf.bytes, marks + (size_t)i * BATCH_MARK_SIZE, BATCH_MARK_SIZE) == 0;
+		run += !fits;
+		/* Before the last leaf is counted: the root that it completes would be told first. */
+		if (fits || i + 1 == b->count) {
+			report_run(v, segment, b->first + i + !fits - run, run);
 			run = 0;
 		}
 		count_leaf(v, &leaf);
 	}
-	report_run(v, segment, b->first + b->count - run, run);
 	if (offset != b->entry_bytes)
 		verify_report(v, VERIFY_BATCH, segment, b->first, b->count,
 			      "%u bytes stand behind the batch's last entry", b->entry_bytes - offset);
