@@ -162,7 +162,7 @@ static int append(struct ledger *l, const void *entry, size_t n, bool closing, u
 		drop_empty_chunk(l, c);
 		return -ENOMEM;
 	}
-	tree_leaf(entry, n, &leaf);
+	leaf_hash(l->leaves, entry, n, &leaf);
 	put_be(length, n, 2);
 	buf_add(&c->bytes, length, 2);
 	buf_add(&c->bytes, entry, n);

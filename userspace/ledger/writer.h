@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "ledger/leaf.h"
 #include "ledger/ledger.h"
 #include "ledger/scan.h"
 #include "ledger/tree.h"
@@ -78,6 +79,7 @@ struct ledger {
 	size_t state_len;
 	bool failed; /* a write or fdatasync failed: nothing more is signed */
 	struct nonce_source *nonces;
+	struct leaf_cache *leaves;
 
 	bool threaded;
 	pthread_t thread;

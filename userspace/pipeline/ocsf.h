@@ -12,8 +12,8 @@
  *tells duplicates metadata.log_source	"cpuN", and metadata.sequence: the number that CPU gave the record
  *	metadata.original_time	nanoseconds since boot, as a string
  *	file.uid		"major:minor:inode:generation"
- *	unmapped.muniment	store, operations, hook, mechanism, generation, grant ("file:line" of the
- *policy), and for denials wanted, enforced, reason, flags; path_raw (base64) where the path is not UTF-8
+ *	unmapped.muniment	store, operations, hook, mechanism, gen (of the policy), grant ("file:line" of
+ *the policy), and for denials wanted, enforced, reason, flags; path_raw (base64) where the path is not UTF-8
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
 #define MUNIMENT_PIPELINE_OCSF_H

@@ -273,7 +273,7 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 	if (rich || (a->hook != HOOK_FILE_OPEN && a->hook != HOOK_FILE_PERMISSION))
 		json_str(b, "hook", decode_hook_text(a->hook));
 	json_str(b, "mechanism", decode_mechanism_text(a->mechanism));
-	json_u64(b, "generation", a->policy_generation);
+	json_u64(b, "gen", a->policy_generation);
 	if (a->wanted == VERDICT_ALLOW && policy)
 		grant = ocsf_actor_grant(actor, policy, a);
 	if (grant) {

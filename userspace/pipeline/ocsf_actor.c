@@ -59,6 +59,11 @@ static void add_rich(struct ocsf *o, const struct record_access *a, const struct
 	json_u64(b, "euid", a->uid);
 	json_u64(b, "egid", a->gid);
 	add_user(b, "group", a->gid, known->group_name);
+	if (a->parent_tgid) {
+		json_open(b, "parent_process", '{');
+		json_u64(b, "pid", a->parent_tgid);
+		json_close(b, '}');
+	}
 	if (known->program)
 		add_program_file(b, a, known);
 }
@@ -77,11 +82,6 @@ static void add_process(struct ocsf *o, const struct record_access *a, const str
 		add_container(b, known->container);
 	if (rich)
 		add_rich(o, a, known, b);
-	if (a->parent_tgid) {
-		json_open(b, "parent_process", '{');
-		json_u64(b, "pid", a->parent_tgid);
-		json_close(b, '}');
-	}
 	json_close(b, '}');
 }
 
