@@ -98,9 +98,12 @@ static struct policy_place place_of_byte(const struct reader *rd, const char *by
 	struct policy_place at = {rd->file, 1, 1};
 
 	for (size_t i = 0; i < offset; i++) {
-		if (bytes[i] == '\n') {
+		size_t end_of_line = ytree_line_break(bytes + i, offset - i);
+
+		if (end_of_line) {
 			at.line++;
 			at.column = 1;
+			i += end_of_line - 1;
 		} else if (((unsigned char)bytes[i] & 0xc0) != 0x80) {
 			at.column++;
 		}

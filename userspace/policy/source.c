@@ -220,31 +220,38 @@ const char *policy_place_path(const struct policy *policy, struct policy_place p
 	return place.file < policy->n_files ? policy->files[place.file].path : NULL;
 }
 
+/* Bytes up to the next line break; *ret_break is its length, 0 at the end. */
+static size_t line_length(const char *bytes, size_t len, size_t *ret_break)
+{
+	for (size_t i = 0; i < len; i++) {
+		*ret_break = ytree_line_break(bytes + i, len - i);
+		if (*ret_break)
+			return i;
+	}
+	*ret_break = 0;
+	return len;
+}
+
 int policy_source_line(const struct policy *policy, struct policy_place place, const char **ret_line,
 		       size_t *ret_len)
 {
 	const struct policy_file *file;
-	const char *line, *end, *stop;
+	size_t at = 0, n, end_of_line;
 
 	if (place.file >= policy->n_files || place.line == 0 || !policy->files[place.file].bytes)
 		return -ENOENT;
 	file = &policy->files[place.file];
-	line = file->bytes;
-	end = line + file->len;
-	if (file->len >= 3 && memcmp(line, utf8_mark, 3) == 0)
-		line += 3;
-	for (uint32_t n = 1; n < place.line; n++) {
-		line = memchr(line, '\n', (size_t)(end - line));
-		if (!line)
+	if (file->len >= 3 && memcmp(file->bytes, utf8_mark, 3) == 0)
+		at = 3;
+	for (uint32_t line = 1;; line++) {
+		n = line_length(file->bytes + at, file->len - at, &end_of_line);
+		if (line == place.line)
+			break;
+		if (end_of_line == 0)
 			return -ENOENT;
-		line++;
+		at += n + end_of_line;
 	}
-	stop = memchr(line, '\n', (size_t)(end - line));
-	if (!stop)
-		stop = end;
-	if (stop > line && stop[-1] == '\r')
-		stop--;
-	*ret_line = line;
-	*ret_len = (size_t)(stop - line);
+	*ret_line = file->bytes + at;
+	*ret_len = n;
 	return 0;
 }

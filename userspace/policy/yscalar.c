@@ -53,6 +53,19 @@ size_t ytree_bad_byte(const char *bytes, size_t len)
 	return len;
 }
 
+size_t ytree_line_break(const char *bytes, size_t len)
+{
+	if (bytes[0] == '\r')
+		return len > 1 && bytes[1] == '\n' ? 2 : 1;
+	if (bytes[0] == '\n')
+		return 1;
+	if (len >= 2 && memcmp(bytes, "\xc2\x85", 2) == 0)
+		return 2;
+	if (len >= 3 && (memcmp(bytes, "\xe2\x80\xa8", 3) == 0 || memcmp(bytes, "\xe2\x80\xa9", 3) == 0))
+		return 3;
+	return 0;
+}
+
 static bool one_of(const char *text, const char *const *words)
 {
 	for (; *words; words++) {

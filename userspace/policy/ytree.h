@@ -66,6 +66,12 @@ void ytree_free(struct ytree *tree);
  * there is none. */
 size_t ytree_bad_byte(const char *bytes, size_t len);
 
+/*
+ * The length of the line break that begins at bytes[0], 0 for none: LF, CR, CR LF, and what YAML 1.1 takes
+ * for one besides (U+0085, U+2028, U+2029), so that lines count as libyaml counts them. len is at least 1.
+ */
+size_t ytree_line_break(const char *bytes, size_t len);
+
 enum yscalar ynode_scalar(const struct ynode *node);
 
 /* What the node is, for messages: "a list", "a mapping", "nothing", "a truth value", "a number", "a word". */

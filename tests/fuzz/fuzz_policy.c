@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fuzzes the policy from bytes to kernel image: read, check, render, compile, explain, with the fake host.
+ *
+ * A form feed divides the input into several files. What is wanted beyond "no crash": findings lie inside
+ * their files, errors and return value agree, and what was compiled answers every question without
+ * contradiction.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/render.h"
+#include "tests/policy/fake_resolver.h"
+
+static void require(int holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void add_files(struct policy *policy, const uint8_t *data, size_t size)
+{
+	static const char *const names[] = {"a.yaml", "b.yaml", "c.yaml", "d.yaml"};
+	const char *bytes = (const char *)data;
+
+	for (size_t i = 0; i < 4; i++) {
+		const char *end = i < 3 ? memchr(bytes, '\f', size) : NULL;
+		size_t n = end ? (size_t)(end - bytes) : size;
+
+		require(policy_add_text(policy, names[i], bytes, n) == 0);
+		if (!end)
+			return;
+		bytes = end + 1;
+		size -= n + 1;
+	}
+}
+
+static void look_at_findings(const struct policy *policy)
+{
+	struct buf out = {0};
+
+	for (size_t i = 0; i < policy->findings.n; i++) {
+		const struct policy_finding *finding = &policy->findings.items[i];
+		const char *line;
+		size_t len;
+
+		require(finding->message && ytree_bad_byte(finding->message, strlen(finding->message)) ==
+						    strlen(finding->message));
+		require(finding->at.file == POLICY_NO_FILE || finding->at.file < policy->n_files);
+		if (finding->at.file != POLICY_NO_FILE && finding->at.line > 1 &&
+		    finding->id != POLICY_YAML_SYNTAX)
+			require(policy_source_line(policy, finding->at, &line, &len) == 0);
+		policy_render_line(policy, finding, &out);
+		policy_render_block(policy, finding, i % 2, &out);
+	}
+	policy_render_json(policy, &out);
+	policy_render_summary(policy, &out);
+	require(!out.failed);
+	buf_free(&out);
+}
+
+static void ask(const struct policy_image *image)
+{
+	static const uint32_t uids[] = {0, 113, 1001, 1002, ID_UNSET}, gids[] = {0, 2000};
+
+	for (uint32_t store = 0; store < image->n_stores; store++) {
+		for (size_t i = 0; i < 5 * 3 * 8; i++) {
+			struct policy_actor actor = {uids[i % 5], 1003, gids, 2, (long)(i / 5 % 3) - 1};
+			uint32_t operation = OPERATION_BIT(1 + i / 15);
+			struct policy_decision decision;
+
+			require(policy_explain(image, &actor, store, operation, &decision) == 0);
+			require((decision.verdict == VERDICT_ALLOW) == (decision.grant != POLICY_NO_GRANT));
+			if (decision.grant != POLICY_NO_GRANT)
+				require(image->grants[decision.grant].store == store &&
+					(image->grants[decision.grant].access & operation));
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct policy *policy = policy_new();
+	struct policy_image *image = NULL;
+	int rc;
+
+	if (!policy)
+		return 0;
+	add_files(policy, data, size);
+	rc = policy_check(policy, &fake_env);
+	require(rc == (policy->findings.errors ? -EINVAL : 0));
+	look_at_findings(policy);
+	require(policy_compile(policy, &image) == rc);
+	if (image)
+		ask(image);
+	policy_image_free(image);
+	policy_free(policy);
+	return 0;
+}
