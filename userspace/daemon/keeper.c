@@ -3,6 +3,7 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,8 @@ int keeper_new(const struct config *config, struct signer *signer, struct keeper
 		return status;
 	}
 	keeper_stamp(k);
+	/* What loading took (the kernel's types alone are megabytes) is not needed again. */
+	malloc_trim(0);
 	*ret_keeper = k;
 	return 0;
 }
@@ -264,6 +267,7 @@ void keeper_free(struct keeper *k)
 	 * pinned goes on deciding meanwhile.
 	 */
 	kernel_close(k->kernel, k->config->pin || k->end == KEEPER_FAILED);
+	rmdir(k->config->pin_dir); /* if nothing is left in it */
 	recorder_close(k->recorder);
 	if (k->epoll_fd >= 0)
 		close(k->epoll_fd);

@@ -26,6 +26,9 @@
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
+#define PACE_IDLE      10   /* nice values */
+#define PACE_BUSY      0
+#define PACE_FULL      (-5)
 #define RETRY_MS       2000 /* after the disk was full */
 
 enum keeper_end {
@@ -61,6 +64,7 @@ struct keeper {
 	/* CLOCK_MONOTONIC ns; 0: never yet. */
 	uint64_t started_ns, drained_ns, committed_ns, canary_ns, watched_ns, full_ns, retried_ns, pinged_ns;
 	bool committing;
+	int nice; /* of every thread */
 	bool canary_silent;
 	const char *canary_what;
 	uint64_t canary_failures;
@@ -88,6 +92,13 @@ void keeper_ledger_failed(struct keeper *k, int err, const char *doing);
 /* Writes an entry that was begun with recorder_event; failures are told, and end the keeper when the ledger
  * is gone. */
 void keeper_event_end(struct keeper *k);
+
+/* keeper_pace.c */
+/* Before the privileges go and before threads are made: may go from PACE_IDLE to PACE_FULL later. */
+void keeper_pace_start(struct keeper *k);
+/* How hard the keeper works, by what waits in the ring: behind the host's own work, unless records pile up.
+ */
+void keeper_pace(struct keeper *k);
 
 /* keeper_policy.c */
 /* Brings a loaded policy into force and takes its image. 0 or -errno, when the former stays in force. */

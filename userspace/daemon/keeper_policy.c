@@ -3,6 +3,7 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -131,5 +132,6 @@ void keeper_reload(struct keeper *k, const char *who, struct buf *answer)
 	answer_reload(k, &loaded, accepted, answer);
 	policy_loaded_free(&loaded);
 	keeper_stamp(k);
+	malloc_trim(0);
 	notify_send("READY=1");
 }

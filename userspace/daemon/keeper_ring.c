@@ -108,6 +108,7 @@ void keeper_drain(struct keeper *k, uint64_t now_ns)
 		n = ring_read(ring, BATCH_RECORDS, recorder_record, k->recorder);
 		if (n < 0)
 			break;
+		keeper_pace(k);
 		if (recorder_is_urgent(k->recorder) ||
 		    ring_position(ring) - recorder_released(k->recorder) > HOLD_BYTES)
 			keeper_commit(k, now_ns);
@@ -161,6 +162,7 @@ void keeper_committed(struct keeper *k, uint64_t now_ns)
 
 	k->committing = false;
 	ring_release(kernel_ring(k->kernel), recorder_released(k->recorder));
+	keeper_pace(k);
 	if (err == -EIO || err == -EPIPE || err == -ETIMEDOUT || err == -EKEYREJECTED) {
 		/* A signer that is gone or refuses: without signatures this process is of no use. */
 		keeper_ledger_failed(k, err, err == -EIO ? "committing" : "having the tree head signed");
