@@ -42,15 +42,17 @@ static void look_at_findings(const struct policy *policy)
 
 	for (size_t i = 0; i < policy->findings.n; i++) {
 		const struct policy_finding *finding = &policy->findings.items[i];
+		struct policy_place before;
 		const char *line;
 		size_t len;
 
 		require(finding->message && ytree_bad_byte(finding->message, strlen(finding->message)) ==
 						    strlen(finding->message));
 		require(finding->at.file == POLICY_NO_FILE || finding->at.file < policy->n_files);
-		if (finding->at.file != POLICY_NO_FILE && finding->at.line > 1 &&
-		    finding->id != POLICY_YAML_SYNTAX)
-			require(policy_source_line(policy, finding->at, &line, &len) == 0);
+		/* libyaml puts what is missing at the end of a file on the line after the last. */
+		before = (struct policy_place){finding->at.file, finding->at.line - 1, 1};
+		if (finding->at.file != POLICY_NO_FILE && finding->at.line > 1)
+			require(policy_source_line(policy, before, &line, &len) == 0);
 		policy_render_line(policy, finding, &out);
 		policy_render_block(policy, finding, i % 2, &out);
 	}

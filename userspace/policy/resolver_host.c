@@ -141,7 +141,7 @@ static int host_members(void *ctx, uint32_t gid, policy_each_uid *each, void *ar
 		return rc == -ENOENT ? 0 : rc;
 	for (char **name = entry.gr_mem; *name; name++) {
 		struct host_user key = {.name = *name}, *listed = NULL;
-		uint32_t uid;
+		uint32_t uid = UINT32_MAX;
 
 		if (host->n_users)
 			listed = bsearch(&key, host->users, host->n_users, sizeof(key), compare_users);
