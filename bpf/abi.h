@@ -245,7 +245,6 @@ struct policy_slot {
 	struct role_set any_group;
 	struct role_set any_program;
 	struct role_set now; /* roles in force at this hour */
-	__u64 devices[FILTER_WORDS];
 	__u64 roots[FILTER_WORDS];
 	__u32 generation;
 	__u32 reserved;
@@ -253,6 +252,7 @@ struct policy_slot {
 
 /* Written by the loader, read at every hook; the BPF side only adds to epoch. */
 struct control {
+	__u64 devices; /* filter: bit (device & 63) is set where a store of either slot lies */
 	__u64 epoch; /* stamps cached answers; raised at a policy switch and when a directory crosses a border
 		      */
 	__u32 slot;  /* the policy slot in force */

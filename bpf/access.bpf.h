@@ -7,30 +7,41 @@
 #ifndef MUNIMENT_ACCESS_BPF_H
 #define MUNIMENT_ACCESS_BPF_H
 
-/*
- * Where does this inode lie, told cheaply for the many that lie nowhere near a store: returns false for
- * those. The epoch must have been read before the slot: a policy switch writes the slot first.
- */
-static __always_inline bool access__locate(struct inode *inode, struct dentry *dentry, u32 mechanism,
-					   u64 epoch, u32 slot, struct place *ret_place)
+/* Most accesses end here: no store on that device. */
+static __always_inline bool access__is_far(struct inode *inode)
+{
+	return !(control.devices >> (inode->i_sb->s_dev & 63) & 1);
+}
+
+/* The answer kept with the inode, or NULL when there is none for this epoch. */
+static __always_inline struct answer *access__known(struct inode *inode, u32 mechanism, u64 epoch)
 {
 	struct answer *known;
 
-	if (!filter_has(control.slots[slot].devices, inode->i_sb->s_dev))
-		return false;
-	if (mechanism == MECHANISM_LSM) {
-		known = bpf_inode_storage_get(&answers_by_inode, inode, 0, 0);
-		if (known && known->epoch == epoch) {
-			ret_place->store = known->store;
-			ret_place->root = known->root;
-			return known->store != STORE_NONE;
-		}
+	if (mechanism != MECHANISM_LSM)
+		return NULL;
+	known = bpf_inode_storage_get(&answers_by_inode, inode, 0, 0);
+	return known && known->epoch == epoch ? known : NULL;
+}
+
+/*
+ * Where does this inode lie? Returns false for outside every store. known: its kept answer or NULL. The epoch
+ * must have been read before the slot: a policy switch writes the slot first.
+ */
+static __always_inline bool access__locate(struct inode *inode, struct dentry *dentry,
+					   const struct answer *known, u64 epoch, struct access *access)
+{
+	if (known) {
+		access->place.store = known->store;
+		access->place.root = known->root;
+		access->place.root_ino = known->root_ino;
+	} else {
+		access->place.store = STORE_NONE;
+		object__find(inode, dentry, access->slot, &access->place);
+		if (access->mechanism == MECHANISM_LSM)
+			object__remember(inode, epoch, &access->place);
 	}
-	ret_place->store = STORE_NONE;
-	object__find(inode, dentry, slot, ret_place);
-	if (mechanism == MECHANISM_LSM)
-		object__remember(inode, epoch, ret_place);
-	return ret_place->store != STORE_NONE;
+	return access->place.store != STORE_NONE;
 }
 
 /* Mode and audit of the place: of its store, or of the device where the walk could not tell. */
@@ -92,26 +103,54 @@ static __always_inline void access__judge(struct inode *inode, struct access *ac
 		access->flags |= RECORD_FLAG_MONITOR;
 }
 
-/* Is this process's use of this open file on record already? */
-static __always_inline bool access__is_recorded(struct file *file, struct inode *inode, u32 operations)
+/* By inode: files of a directory have neighbouring numbers, and the verifier allows no arithmetic on the
+ * file's address. */
+static __always_inline struct recent *access__recent(struct actor_answer *actor, struct inode *inode)
 {
-	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct use *use = bpf_map_lookup_elem(&uses, &key);
-
-	return use && use->ino == inode->i_ino && !(operations & ~use->operations);
+	return &actor->recent[inode->i_ino & (RECENT_MAX - 1)];
 }
 
-static __always_inline void access__note_use(struct file *file, struct inode *inode, u32 operations)
+/* Is this process's use of this open file on record already, though not among the thread's recent ones? */
+static __always_inline bool access__is_recorded(struct file *file, struct inode *inode, u32 operations)
 {
-	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct use use = {.ino = inode->i_ino, .operations = operations};
-	struct use *before = bpf_map_lookup_elem(&uses, &key);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct use_key key = {.file = (u64)file, .tgid = task->tgid};
+	struct use *use = bpf_map_lookup_elem(&uses, &key);
 
-	if (before && before->ino == use.ino) {
-		before->operations |= operations;
+	return use && use->ino == inode->i_ino && !(operations & ~use->operations) &&
+	       use->uid == task->real_cred->euid.val && use->login_uid == actor__login_uid(task);
+}
+
+/* Makes room among the recent uses; a full table only means one more record. */
+static __noinline int access__push_out(struct recent *recent, struct task_struct *task)
+{
+	struct use_key key = {.file = recent->file, .tgid = task->tgid};
+	struct use use = {.ino = recent->ino,
+			  .operations = recent->operations,
+			  .uid = task->real_cred->euid.val,
+			  .login_uid = actor__login_uid(task)};
+
+	return bpf_map_update_elem(&uses, &key, &use, BPF_ANY);
+}
+
+static __always_inline void access__note_use(struct file *file, struct inode *inode,
+					     const struct access *access)
+{
+	struct actor_answer *actor = access->kept;
+	struct recent *recent;
+
+	if (!actor)
+		return;
+	recent = access__recent(actor, inode);
+	if (recent->file == (u64)file && recent->ino == inode->i_ino) {
+		recent->operations |= access->operations;
 		return;
 	}
-	bpf_map_update_elem(&uses, &key, &use, BPF_ANY); /* a full table only means one more record */
+	if (recent->file && recent->file != (u64)file)
+		access__push_out(recent, bpf_get_current_task_btf());
+	recent->file = (u64)file;
+	recent->ino = inode->i_ino;
+	recent->operations = access->operations;
 }
 
 /* Would a denial here be enforced? */
@@ -136,6 +175,9 @@ static __always_inline void access__ask(struct access *access, u64 epoch)
 
 	access->granted = answer & 0xffff;
 	access->actor = answer >> 16;
+	access->kept = NULL;
+	if (access->mechanism != MECHANISM_TRACING)
+		access->kept = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 }
 
 /* Judges and records one access. Returns 0 or -EACCES. */
@@ -166,8 +208,8 @@ static __always_inline u32 access__opening(struct file *file, struct inode *inod
 	return operations ? operations : OPERATION_BIT(OPERATION_ATTRIBUTES);
 }
 
-/* A file is opened. */
-static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
+static __noinline int access__open_near(struct file *file, const struct answer *known, u32 mechanism,
+					u32 hook)
 {
 	u64 epoch = *(volatile u64 *)&control.epoch;
 	u32 slot = *(volatile u32 *)&control.slot & 1;
@@ -176,7 +218,7 @@ static __always_inline int access__open(struct file *file, u32 mechanism, u32 ho
 	int err;
 
 	if (control.instance != instance ||
-	    !access__locate(inode, file->f_path.dentry, mechanism, epoch, slot, &access.place))
+	    !access__locate(inode, file->f_path.dentry, known, epoch, &access))
 		return 0;
 	access.operations = access__opening(file, inode);
 	access.open_flags = file->f_flags;
@@ -184,13 +226,38 @@ static __always_inline int access__open(struct file *file, u32 mechanism, u32 ho
 		return 0;
 	access__ask(&access, epoch);
 	err = access__settle(inode, file->f_path.dentry, &access);
-	if (!err && mechanism != MECHANISM_TRACING)
-		access__note_use(file, inode, access.operations);
+	if (!err)
+		access__note_use(file, inode, &access);
 	return err;
 }
 
-/* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
-static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
+/* A file is opened. */
+static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	struct answer *known;
+
+	if (access__is_far(inode))
+		return 0;
+	known = access__known(inode, mechanism, *(volatile u64 *)&control.epoch);
+	if (known && known->store == STORE_NONE)
+		return 0;
+	return access__open_near(file, known, mechanism, hook);
+}
+
+/* What using an open file this way asks for. mask is of MAY_… bits. */
+static __always_inline u32 access__using(struct file *file, struct inode *inode, u32 mask)
+{
+	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY)
+		return OPERATION_BIT(OPERATION_LIST);
+	if (file->f_flags & FMODE_EXEC)
+		return OPERATION_BIT(OPERATION_EXECUTE); /* the kernel reads what execve opened */
+	return (mask & MAY_READ) * (OPERATION_BIT(OPERATION_READ) / MAY_READ) |
+	       (mask & MAY_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / MAY_WRITE);
+}
+
+static __noinline int access__use_near(struct file *file, u32 mask, const struct answer *known, u32 mechanism,
+				       u32 hook)
 {
 	u64 epoch = *(volatile u64 *)&control.epoch;
 	u32 slot = *(volatile u32 *)&control.slot & 1;
@@ -199,16 +266,9 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	int err;
 
 	if (control.instance != instance ||
-	    !access__locate(inode, file->f_path.dentry, mechanism, epoch, slot, &access.place))
+	    !access__locate(inode, file->f_path.dentry, known, epoch, &access))
 		return 0;
-	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY)
-		access.operations = OPERATION_BIT(OPERATION_LIST);
-	else if (file->f_flags & FMODE_EXEC)
-		access.operations =
-			OPERATION_BIT(OPERATION_EXECUTE); /* the kernel reads what execve opened */
-	else
-		access.operations = (mask & MAY_READ) * (OPERATION_BIT(OPERATION_READ) / MAY_READ) |
-				    (mask & MAY_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / MAY_WRITE);
+	access.operations = access__using(file, inode, mask);
 	if (!access.operations || access__is_keeper(access.operations))
 		return 0;
 	access__ask(&access, epoch);
@@ -218,9 +278,47 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 		return 0;
 	access.open_flags = file->f_flags;
 	err = access__settle(inode, file->f_path.dentry, &access);
-	if (!err && mechanism != MECHANISM_TRACING)
-		access__note_use(file, inode, access.operations);
+	if (!err)
+		access__note_use(file, inode, &access);
 	return err;
+}
+
+/* Was this very use, by this thread, granted and recorded a moment ago, and has nothing changed since? */
+static __always_inline bool access__is_routine(struct file *file, struct inode *inode, u32 mask, u32 store,
+					       u64 epoch)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+	struct recent *recent;
+	u32 operations;
+
+	if (!actor || actor->epoch != epoch || actor->login_uid != actor__login_uid(task))
+		return false;
+	operations = access__using(file, inode, mask);
+	recent = access__recent(actor, inode);
+	if (!operations || recent->file != (u64)file || recent->ino != inode->i_ino)
+		return false;
+	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
+	if (store >= STORE_IDS)
+		return false;
+	return !(operations & ~(recent->operations & actor->granted[store]));
+}
+
+/* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
+static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	struct answer *known;
+	u64 epoch;
+
+	if (access__is_far(inode))
+		return 0;
+	epoch = *(volatile u64 *)&control.epoch;
+	known = access__known(inode, mechanism, epoch);
+	if (known &&
+	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, known->store, epoch)))
+		return 0;
+	return access__use_near(file, mask, known, mechanism, hook);
 }
 
 /*
@@ -271,8 +369,8 @@ static __always_inline int access__link(struct dentry *old, struct inode *dir, s
 	struct inode *inode = old->d_inode;
 	int err;
 
-	if (control.instance != instance || !filter_has(control.slots[slot].devices, dir->i_sb->s_dev) ||
-	    !inode || !access__crosses(old, inode, new->d_parent, &access))
+	if (access__is_far(dir) || control.instance != instance || !inode ||
+	    !access__crosses(old, inode, new->d_parent, &access))
 		return 0;
 	access__ask(&access, *(volatile u64 *)&control.epoch);
 	err = access__settle(inode, old, &access);
@@ -318,7 +416,7 @@ static __always_inline int access__rename(struct dentry *old, struct dentry *new
 	u32 slot = *(volatile u32 *)&control.slot & 1;
 	int err;
 
-	if (control.instance != instance || !filter_has(control.slots[slot].devices, old->d_sb->s_dev))
+	if (!(control.devices >> (old->d_sb->s_dev & 63) & 1) || control.instance != instance)
 		return 0;
 	err = access__move(old, new, slot, mechanism);
 	if (!err && flags & RENAME_EXCHANGE)

@@ -166,6 +166,7 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 		kept->roles = roles;
 		kept->login_uid = login;
 		kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
+		__builtin_memset(kept->recent, 0, sizeof(kept->recent)); /* another person's uses */
 		__builtin_memset(kept->granted, 0, sizeof(kept->granted));
 		kept->epoch = epoch;
 	}

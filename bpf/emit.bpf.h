@@ -20,10 +20,57 @@ struct access {
 	u32 open_flags;
 	u32 flags;
 	u32 slot;
-	u32 granted; /* operations that the actor may do here */
-	u32 actor;   /* ACTOR_… */
-	u64 number;  /* of the record */
+	u32 granted;		   /* operations that the actor may do here */
+	u32 actor;		   /* ACTOR_… */
+	u64 number;		   /* of the record */
+	struct actor_answer *kept; /* NULL where task storage cannot be had */
 };
+
+struct measure {
+	struct dentry *dentry;
+	u64 root_ino;
+	struct names names;
+};
+
+/* bpf_loop's body: one name upwards, to a root that is known by its number. Numbers are unique on one super
+ * block. */
+static long emit__measure_name(u32 turn, struct measure *measure)
+{
+	struct dentry *dentry = measure->dentry, *parent = dentry->d_parent;
+	struct inode *at = dentry->d_inode;
+	u32 len;
+
+	if (at && at->i_ino == measure->root_ino) {
+		measure->names.outside = 0;
+		return 1;
+	}
+	if (parent == dentry)
+		return 1;
+	len = dentry->d_name.len;
+	measure->names.count++;
+	measure->names.bytes += len + 1;
+	if (len > measure->names.longest)
+		measure->names.longest = len;
+	measure->dentry = parent;
+	return 0;
+}
+
+/* The names between dentry and its store's root, where an earlier walk told which root that is. */
+static __noinline int emit__measure(struct inode *inode, struct dentry *dentry, struct access *access)
+{
+	struct measure measure = {.dentry = dentry, .root_ino = access->place.root_ino, .names.outside = 1};
+	struct place walked;
+
+	/* A mark tells no root; on btrfs the root of every subvolume bears the same number. */
+	if (!measure.root_ino || inode->i_sb->s_magic == BTRFS_SUPER_MAGIC) {
+		object__walk(dentry, inode, access->slot, &walked);
+		access->place.names = walked.names;
+		return 0;
+	}
+	bpf_loop(WALK_DEPTH_MAX, emit__measure_name, &measure, 0);
+	access->place.names = measure.names;
+	return 0;
+}
 
 struct copy {
 	struct dentry *dentry;
@@ -139,11 +186,10 @@ static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
 }
 
 /* Sends the program's name unless user space has it. */
-static __noinline int emit__announce(void)
+static __noinline int emit__announce(struct access *access)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct mm_struct *mm = task->mm;
-	struct actor_answer *kept;
 	struct object_id id;
 	struct file *exe;
 
@@ -155,19 +201,23 @@ static __noinline int emit__announce(void)
 	object__id(exe->f_inode, &id);
 	if (!bpf_map_lookup_elem(&programs_sent, &id))
 		emit__program(&id, exe->f_path.dentry);
-	kept = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
-	if (kept)
-		kept->flags |= ACTOR_ANNOUNCED;
+	if (access->kept) {
+		access->kept->program = id;
+		access->kept->flags |= ACTOR_ANNOUNCED;
+	}
 	return 0;
 }
 
-static __always_inline void emit__actor(struct record_access *record, struct task_struct *task)
+static __always_inline void emit__actor(struct record_access *record, struct task_struct *task,
+					struct access *access)
 {
 	const struct cred *cred = task->real_cred;
 	struct mm_struct *mm = task->mm;
 	struct file *exe = mm ? mm->exe_file : NULL;
 
-	if (exe)
+	if (access->kept && access->kept->flags & ACTOR_ANNOUNCED)
+		record->program = access->kept->program;
+	else if (exe)
 		object__id(exe->f_inode, &record->program);
 	else
 		record->program = (struct object_id){};
@@ -212,7 +262,7 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	record->path_bytes = copy->at;
 	record->flags = access->flags | (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
 			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0);
-	emit__actor(record, bpf_get_current_task_btf());
+	emit__actor(record, bpf_get_current_task_btf(), access);
 	emit__object(record, inode);
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, access->number);
@@ -243,14 +293,11 @@ static __noinline int emit__access(struct inode *inode, struct dentry *dentry, s
 {
 	const struct names *names = &access->place.names;
 	struct copy copy = {.dentry = dentry};
-	struct place walked;
 
 	if (!(access->actor & ACTOR_ANNOUNCED))
-		emit__announce();
-	if (!access->place.walked) {
-		object__walk(dentry, inode, access->slot, &walked);
-		access->place.names = walked.names;
-	}
+		emit__announce(access);
+	if (!access->place.walked)
+		emit__measure(inode, dentry, access);
 	copy.names = names->count;
 	if (names->bytes <= PATH_SMALL && names->longest < PATH_SMALL_NAME)
 		return emit__sized(inode, access, &copy, PATH_SMALL, PATH_SMALL_NAME);

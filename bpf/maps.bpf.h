@@ -83,6 +83,7 @@ struct answer {
 	u64 epoch;
 	u32 store;
 	u32 root;
+	u64 root_ino; /* number of that root; 0: the inode is marked itself */
 };
 
 struct {
@@ -92,13 +93,24 @@ struct {
 	__type(value, struct answer);
 } answers_by_inode SEC(".maps");
 
+/* A use of an open file that is on record, so that each read need not be one. */
+struct recent {
+	u64 file; /* address of struct file */
+	u64 ino;  /* of its inode: an address is used again, and then for another file */
+	u32 operations;
+	u32 pad;
+};
+#define RECENT_MAX 16
+
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */
 struct actor_answer {
 	u64 epoch;
 	struct role_set roles;
 	u32 login_uid;
 	u32 flags;
-	u16 granted[STORE_IDS]; /* masks; bit 0 (no operation) says that the mask was computed */
+	struct object_id program;	  /* with ACTOR_ANNOUNCED */
+	struct recent recent[RECENT_MAX]; /* by inode; those pushed out go to uses */
+	u16 granted[STORE_IDS];		  /* masks; bit 0 (no operation) says that the mask was computed */
 	u16 pad[2];
 };
 #define ACTOR_EXE_CHANGED 0x1 /* on the group leader: /proc/self/exe was set by prctl */
@@ -115,18 +127,20 @@ struct {
 } answers_by_actor SEC(".maps");
 
 /*
- * Open files whose use by a process is already on record, so that each read need not be one. A stale entry is
- * harmless: the inode must match, and then that process's access to that record was recorded.
+ * Uses that found no place among a thread's recent ones. A stale entry is harmless: inode and people must
+ * match, and then that process's access to that record was recorded.
  */
 struct use_key {
-	u64 file; /* address of struct file */
+	u64 file;
 	u32 tgid;
 	u32 pad;
 };
 
 struct use {
 	u64 ino;
-	u32 operations; /* recorded ones */
+	u32 operations;
+	u32 uid;
+	u32 login_uid;
 	u32 pad;
 };
 

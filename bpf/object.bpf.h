@@ -22,8 +22,9 @@ struct names { /* between an object and the root where its walk ended */
 struct place {
 	u32 store; /* STORE_NONE, a store, STORE_CANARY or STORE_UNDETERMINED */
 	u32 root;
-	u32 reason; /* with STORE_UNDETERMINED */
-	u32 walked; /* names is known */
+	u32 reason;   /* with STORE_UNDETERMINED */
+	u32 walked;   /* names is known */
+	u64 root_ino; /* where the walk met the store; 0: it was known by a mark */
 	struct names names;
 };
 
@@ -99,6 +100,7 @@ static long object__step(u32 turn, struct walk *walk)
 		if (root) {
 			walk->place.store = root->store;
 			walk->place.root = root->root;
+			walk->place.root_ino = at->i_ino;
 			walk->place.names.outside = 0;
 			return 1;
 		}
@@ -193,6 +195,7 @@ static __always_inline void object__remember(struct inode *inode, u64 epoch, con
 	kept->epoch = 0; /* never a new epoch beside an old store */
 	kept->store = place->store;
 	kept->root = place->root;
+	kept->root_ino = place->root_ino;
 	kept->epoch = epoch;
 }
 

@@ -26,7 +26,8 @@ struct filling {
 	struct kernel_roots roots;
 	uint32_t store; /* of the root at hand */
 	uint32_t root;
-	uint64_t marked; /* files of several names */
+	uint64_t devices; /* for control.devices */
+	uint64_t marked;  /* files of several names */
 };
 
 static int map_fd(const struct bpf_map *map)
@@ -145,7 +146,7 @@ static int fill_device(struct filling *f, uint32_t dev, const struct store_rules
 		if (before.audit == STORE_AUDIT_REQUIRED)
 			device.audit = STORE_AUDIT_REQUIRED;
 	}
-	filter_add(f->policy->devices, dev);
+	f->devices |= 1ull << (dev & 63);
 	return bpf_map_update_elem(fd, &key, &device, BPF_ANY);
 }
 
@@ -244,8 +245,11 @@ static void switch_to(struct filling *f, uint32_t generation)
 	struct control *control = &f->k->skel->data_control->control;
 
 	f->policy->generation = generation;
+	/* The union first: programs that still use the former slot see its devices too. */
+	__atomic_or_fetch(&control->devices, f->devices, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&control->slot, f->slot, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&control->epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&control->devices, f->devices, __ATOMIC_SEQ_CST);
 }
 
 static void keep_roots(struct kernel *k, struct kernel_roots *roots, uint32_t generation)
