@@ -365,6 +365,32 @@ static void test_old_segment_is_checked_on_demand(void **state)
 	buf_free(&segment);
 }
 
+/* A whole batch that stood behind a cut must not stand behind what is written there next. */
+static void test_stale_batch_does_not_come_back(void **state)
+{
+	struct ledger_recovery rec;
+	struct files f = {0};
+	struct ledger *l = NULL;
+	uint64_t ends[4];
+	struct kept k;
+
+	(void)state;
+	make_tail(&f, ends);
+	fixture_flip(SEGMENT, &f.segment, ends[2] - 1);
+	assert_int_equal(try_open(&rec, &k, &l), 0);
+	assert_int_equal(ledger_size(l), 8);
+	assert_int_equal(rec.cut_entries, 7);
+	/* The same four entries as before: the next batch would fit, and its numbers too. */
+	fixture_append(l, 4);
+	assert_int_equal(ledger_flush(l, NULL, 0), 0);
+	ledger_close(l);
+	assert_int_equal(try_open(&rec, &k, &l), 0);
+	assert_int_equal(rec.covered, 12);
+	assert_int_equal(rec.kept_entries, 0);
+	ledger_close(l);
+	release(&f);
+}
+
 /* A crash may leave batches in a segment whose predecessor's tail was lost. */
 static void test_segment_behind_a_cut_is_dropped(void **state)
 {
@@ -412,6 +438,7 @@ int main(void)
 		T(test_other_key_is_refused),
 		T(test_roots_are_rebuilt),
 		T(test_old_segment_is_checked_on_demand),
+		T(test_stale_batch_does_not_come_back),
 		T(test_segment_behind_a_cut_is_dropped),
 	};
 
