@@ -12,6 +12,7 @@
 static const struct command commands[] = {
 	{NULL, "status", "what guards this host, and whether anything is wrong", command_status},
 	{NULL, "reload", "make the daemon read its policy anew", command_reload},
+	{"policy", "check", "check a policy completely, changing nothing", command_policy_check},
 	{"log", "verify", "re-verify every entry of a ledger", command_log_verify},
 	{"log", "show", "show entries, filtered", command_log_show},
 	{"log", "tail", "show the last entries, and those to come", command_log_tail},

@@ -64,10 +64,13 @@ static void take_path(struct reader *rd, const struct ynode *value, const char *
 
 static void read_version(struct reader *rd, const struct ynode *value, void *out)
 {
-	static const char *const versions[] = {"1"};
-
 	(void)out;
-	read_choice(rd, value, "the version", POLICY_WRONG_VERSION, versions, 1);
+	if (ynode_scalar(value) != YSCALAR_INT)
+		read_wrong_type(rd, value, "version", "the number 1");
+	else if (strcmp(value->text, "1"))
+		finding_expect(finding_add(rd->findings, POLICY_WRONG_VERSION, value->at,
+					   "version %s of the configuration is not known", value->text),
+			       "1");
 }
 
 #define PATH_READER(name, what)                                                                              \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the policy's reader: how a tree becomes a policy. Each mapping of the language is a table of its
- * keys; the tables are the language. Included by read*.c and value.c only.
+ * keys; the tables are the language. Included by read*.c and value.c, and by the daemon's configuration,
+ * which is read by the same rules.
  */
 #ifndef MUNIMENT_POLICY_READER_H
 #define MUNIMENT_POLICY_READER_H
