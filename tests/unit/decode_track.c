@@ -38,6 +38,28 @@ static void test_in_order(void **state)
 	track_free(t);
 }
 
+/* last = entries + own + lost, whatever happened. */
+static void test_identity(void **state)
+{
+	struct track *t = track_new(1);
+	struct track_numbers numbers;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 100; i++) {
+		if (i % 7 == 0)
+			continue;
+		track_see(t, 0, i, 0);
+		if (i % 10 == 0)
+			track_own(t, 0);
+	}
+	assert_int_equal(lost(t, 0, true), 14);
+	track_numbers(t, 0, &numbers);
+	assert_int_equal(numbers.last, 100);
+	assert_int_equal(numbers.lost, 14);
+	assert_int_equal(numbers.own, 9);
+	track_free(t);
+}
+
 static void test_swapped_is_no_loss(void **state)
 {
 	struct track *t = track_new(1);
@@ -100,12 +122,12 @@ static void test_restart(void **state)
 		track_see(t, 2, i, 0);
 	track_see(t, 0, 4, 0);
 	track_save(t, &text);
-	assert_string_equal(text.data, "0 4 1-3;2 10;");
+	assert_string_equal(text.data, "0 4 0 0 1-3;2 10 0 0;");
 	assert_int_equal(track_restore(u, text.data, text.len), 0);
 	track_save(u, &again);
 	assert_string_equal(again.data, text.data);
-	track_settle(u, 2, 11, 5); /* what an earlier daemon wrote after it saved */
-	track_settle(u, 0, 2, 1);
+	track_settle(u, 2, 11, 5, false); /* what an earlier daemon wrote after it saved */
+	track_settle(u, 0, 2, 1, false);
 	track_seal(u);
 	assert_int_equal(track_see(u, 2, 15, 0), TRACK_DUPLICATE);
 	assert_int_equal(track_see(u, 2, 16, 0), TRACK_NEW);
@@ -121,11 +143,26 @@ static void test_restart(void **state)
 static void test_restore_refuses(void **state)
 {
 	static const char *const bad[] = {
-		"x",	    "0",	"0 ",	    "0 5",
-		"3 5;",	    "0 5;0 6;", "0 0;",	    "0 5 ;",
-		"0 5 1;",   "0 5 0-1;", "0 5 3-2;", "0 5 1-2,2-3;",
-		"0 5 1-6;", "0 5 1-2,", "-1 5;",    "0 99999999999999999999;",
-		"0 5;;",
+		"x",
+		"0",
+		"0 ",
+		"0 5",
+		"0 5 0 0",
+		"0 5;",
+		"0 5 0;",
+		"3 5 0 0;",
+		"0 5 0 0;0 6 0 0;",
+		"0 0 0 0;",
+		"0 5 0 0 ;",
+		"0 5 0 0 1;",
+		"0 5 0 0 0-1;",
+		"0 5 0 0 3-2;",
+		"0 5 0 0 1-2,2-3;",
+		"0 5 0 0 1-6;",
+		"0 5 0 0 1-2,",
+		"-1 5 0 0;",
+		"0 99999999999999999999 0 0;",
+		"0 5 0 0;;",
 	};
 	struct track *t = track_new(2);
 	struct buf text = {0};
@@ -135,7 +172,7 @@ static void test_restore_refuses(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(track_restore(t, bad[i], strlen(bad[i])), -EINVAL);
 	track_save(t, &text);
-	assert_string_equal(text.data, "1 1;");
+	assert_string_equal(text.data, "1 1 0 0;");
 	assert_int_equal(track_restore(t, "", 0), 0);
 	buf_free(&text);
 	track_free(t);
@@ -177,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_in_order),
+		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_swapped_is_no_loss),
 		cmocka_unit_test(test_hole_becomes_loss),
 		cmocka_unit_test(test_tail_is_counted),

@@ -205,6 +205,7 @@ static void write_stop(struct keeper *k)
 	json_u64(b, "events", counts.events);
 	json_u64(b, "denials", counts.denials);
 	json_u64(b, "lost", counts.lost);
+	recorder_add_numbers(k->recorder, b);
 	json_bool(b, "pinned", k->config->pin);
 	keeper_event_end(k);
 }

@@ -187,6 +187,7 @@ static void write_start(struct keeper *k, bool adopted, const struct ledger_reco
 	json_u64(b, "pid", (uint64_t)getpid());
 	json_str(b, "ledger_key", k->signer->verifier.name);
 	json_bool(b, "pinned", k->config->pin);
+	json_str(b, "ring", adopted ? "adopted" : "new");
 	json_open(b, "operations", '[');
 	for (unsigned i = 0; i < n; i++) {
 		const char *mechanism = decode_mechanism_text(serving[i].mechanism);

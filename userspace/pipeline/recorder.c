@@ -196,7 +196,8 @@ static int write_access(struct recorder *r, const struct record_view *view)
 /* Those that have no entry of their own. */
 static int pass_over(struct recorder *r, const struct record_header *header)
 {
-	track_see(r->track, header->cpu, header->sequence, r->now_ns);
+	if (track_see(r->track, header->cpu, header->sequence, r->now_ns) == TRACK_NEW)
+		track_own(r->track, header->cpu);
 	return 0;
 }
 

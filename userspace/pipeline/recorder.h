@@ -87,6 +87,13 @@ int recorder_event_end(struct recorder *r);
  * entries. */
 int recorder_account(struct recorder *r, const uint64_t *sequences, unsigned n, bool all);
 
+/*
+ * Adds "numbers" to an entry or a status: for each CPU the last number given, how many of them belong to
+ * records without an entry, and how many were lost. With those that entries bear, everything since the ring
+ * was made adds up.
+ */
+void recorder_add_numbers(const struct recorder *r, struct buf *out);
+
 /* True: something waits that should be committed at once. */
 bool recorder_is_urgent(const struct recorder *r);
 /* Bytes and alerts that wait: whether a commit would do anything. */

@@ -86,6 +86,25 @@ static int write_losses(struct recorder *r, const struct track_loss *losses, siz
 	return recorder_event_end(r);
 }
 
+void recorder_add_numbers(const struct recorder *r, struct buf *out)
+{
+	struct track_numbers numbers;
+
+	json_open(out, "numbers", '[');
+	for (unsigned cpu = 0; cpu < r->options.cpus && out->len < 32768; cpu++) {
+		track_numbers(r->track, cpu, &numbers);
+		if (!numbers.last)
+			continue;
+		json_open(out, NULL, '{');
+		json_u64(out, "cpu", cpu);
+		json_u64(out, "last", numbers.last);
+		json_u64(out, "own", numbers.own);
+		json_u64(out, "lost", numbers.lost);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+}
+
 int recorder_account(struct recorder *r, const uint64_t *sequences, unsigned n, bool all)
 {
 	struct track_loss losses[LOSSES_MAX];

@@ -53,9 +53,15 @@ static bool read_digest(const char *hex, uint8_t *out)
 	return true;
 }
 
-static void keep_numbers(struct recorder *r, json_int_t cpu, json_int_t first, json_int_t count)
+/* An element of recorder.kept. */
+struct kept_numbers {
+	struct track_loss range;
+	bool lost;
+};
+
+static void keep_numbers(struct recorder *r, json_int_t cpu, json_int_t first, json_int_t count, bool lost)
 {
-	struct track_loss range = {(uint32_t)cpu, (uint64_t)first, (uint64_t)count};
+	struct kept_numbers range = {{(uint32_t)cpu, (uint64_t)first, (uint64_t)count}, lost};
 
 	if (cpu >= 0 && cpu < (json_int_t)r->options.cpus && first > 0 && count > 0)
 		buf_add(&r->kept, &range, sizeof(range));
@@ -68,7 +74,7 @@ static void keep_access(struct recorder *r, json_t *entry)
 	unsigned cpu;
 
 	if (source && sscanf(source, "cpu%u", &cpu) == 1)
-		keep_numbers(r, cpu, json_integer_value(json_object_get(metadata, "sequence")), 1);
+		keep_numbers(r, cpu, json_integer_value(json_object_get(metadata, "sequence")), 1, false);
 }
 
 static void keep_own(struct recorder *r, json_t *entry)
@@ -82,10 +88,10 @@ static void keep_own(struct recorder *r, json_t *entry)
 	json_array_foreach (json_object_get(own, "ranges"), i, range)
 		keep_numbers(r, json_integer_value(json_object_get(range, "cpu")),
 			     json_integer_value(json_object_get(range, "first")),
-			     json_integer_value(json_object_get(range, "count")));
+			     json_integer_value(json_object_get(range, "count")), true);
 	if (!strcmp(kind, "malformed"))
 		keep_numbers(r, json_integer_value(json_object_get(own, "cpu")),
-			     json_integer_value(json_object_get(own, "sequence")), 1);
+			     json_integer_value(json_object_get(own, "sequence")), 1, false);
 	hex = json_string_value(json_object_get(own, "policy_sha256"));
 	if (!strcmp(kind, "policy") && hex && strlen(hex) == 64 && read_digest(hex, r->kept_sha256))
 		r->kept_generation = (uint32_t)json_integer_value(json_object_get(own, "generation"));
@@ -109,11 +115,12 @@ void recorder_kept(void *recorder, uint64_t index, const void *entry, size_t n)
 
 static void settle_kept(struct recorder *r)
 {
-	for (size_t at = 0; at + sizeof(struct track_loss) <= r->kept.len; at += sizeof(struct track_loss)) {
-		struct track_loss range;
+	for (size_t at = 0; at + sizeof(struct kept_numbers) <= r->kept.len;
+	     at += sizeof(struct kept_numbers)) {
+		struct kept_numbers k;
 
-		memcpy(&range, r->kept.data + at, sizeof(range));
-		track_settle(r->track, range.cpu, range.first, range.count);
+		memcpy(&k, r->kept.data + at, sizeof(k));
+		track_settle(r->track, k.range.cpu, k.range.first, k.range.count, k.lost);
 	}
 	if (r->kept_generation) {
 		r->generation = r->kept_generation;

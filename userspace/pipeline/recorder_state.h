@@ -27,7 +27,7 @@ struct recorder {
 	struct buf event;
 	enum ocsf_kind event_kind;
 	struct buf state;
-	struct buf kept; /* struct track_loss: numbers that entries above the last checkpoint account for */
+	struct buf kept; /* struct kept_numbers: those that entries above the last checkpoint account for */
 	uint32_t kept_generation; /* of a `policy` entry among them; 0: none */
 	uint8_t kept_sha256[POLICY_DIGEST_SIZE];
 	uint32_t generation; /* in force; of the daemon before until the first policy is set */

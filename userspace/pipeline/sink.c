@@ -113,7 +113,8 @@ static int write_batch(struct sink *s)
 	int err = file_write_all(s->fd, s->batch.data, s->batch.len);
 
 	if (err && regular && ftruncate(s->fd, st.st_size))
-		log_warn("%s: holds a broken line: %s", s->path ? s->path : "standard output", strerror(errno));
+		log_warn("%s: holds a broken line: %s", s->path ? s->path : "standard output",
+			 strerror(errno));
 	return err;
 }
 

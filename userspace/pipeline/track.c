@@ -15,6 +15,8 @@ struct hole {
 struct cpu_track {
 	uint64_t last;	/* highest number seen or expected */
 	uint64_t floor; /* up to here, what is no hole stands in an earlier daemon's ledger */
+	uint64_t own;	/* numbers without an entry by design */
+	uint64_t told;	/* numbers in losses that were taken */
 	unsigned n_holes;
 	struct hole holes[TRACK_HOLES_MAX]; /* ascending */
 	unsigned n_lost;
@@ -112,7 +114,7 @@ static uint64_t holes_fill(struct cpu_track *c, unsigned cpu, uint64_t first, ui
 	return filled;
 }
 
-void track_settle(struct track *t, unsigned cpu, uint64_t first, uint64_t count)
+void track_settle(struct track *t, unsigned cpu, uint64_t first, uint64_t count, bool lost)
 {
 	uint64_t last = first + count - 1;
 
@@ -123,6 +125,20 @@ void track_settle(struct track *t, unsigned cpu, uint64_t first, uint64_t count)
 	if (last > t->cpu[cpu].last)
 		t->cpu[cpu].last = last;
 	holes_fill(&t->cpu[cpu], cpu, first, last);
+	if (lost)
+		t->cpu[cpu].told += count;
+}
+
+void track_own(struct track *t, unsigned cpu)
+{
+	t->cpu[cpu].own++;
+}
+
+void track_numbers(const struct track *t, unsigned cpu, struct track_numbers *ret_numbers)
+{
+	const struct cpu_track *c = &t->cpu[cpu];
+
+	*ret_numbers = (struct track_numbers){c->last, c->own, c->told};
 }
 
 void track_seal(struct track *t)
@@ -176,8 +192,10 @@ size_t track_take_losses(struct track *t, uint64_t now_ns, bool all, struct trac
 			loss_add(c, cpu, &c->holes[i]);
 			hole_remove(c, i);
 		}
-		while (c->n_lost && n < max)
+		while (c->n_lost && n < max) {
 			ret_losses[n++] = c->lost[--c->n_lost];
+			c->told += ret_losses[n - 1].count;
+		}
 	}
 	return n;
 }
@@ -192,6 +210,10 @@ void track_save(const struct track *t, struct buf *out)
 		buf_u64(out, cpu);
 		buf_char(out, ' ');
 		buf_u64(out, c->last);
+		buf_char(out, ' ');
+		buf_u64(out, c->own);
+		buf_char(out, ' ');
+		buf_u64(out, c->told);
 		for (unsigned i = 0; i < c->n_holes; i++) {
 			buf_char(out, i ? ',' : ' ');
 			buf_u64(out, c->holes[i].first);
@@ -256,8 +278,9 @@ static bool read_all(struct track *t, const char *text, size_t n)
 		if (!read_number(&p, end, &cpu) || cpu >= t->cpus || !read_char(&p, end, ' '))
 			return false;
 		c = &t->cpu[cpu];
-		if (c->last || !read_number(&p, end, &c->last) || !c->last || !read_holes(&p, end, c) ||
-		    !read_char(&p, end, ';'))
+		if (c->last || !read_number(&p, end, &c->last) || !c->last || !read_char(&p, end, ' ') ||
+		    !read_number(&p, end, &c->own) || !read_char(&p, end, ' ') ||
+		    !read_number(&p, end, &c->told) || !read_holes(&p, end, c) || !read_char(&p, end, ';'))
 			return false;
 	}
 	return true;

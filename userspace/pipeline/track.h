@@ -48,9 +48,19 @@ enum track_verdict track_see(struct track *t, unsigned cpu, uint64_t sequence, u
  */
 void track_expect(struct track *t, unsigned cpu, uint64_t upto, uint64_t now_ns);
 
-/* These numbers stand in the ledger, as records or as a loss: for what an earlier daemon wrote last. count >
- * 0. */
-void track_settle(struct track *t, unsigned cpu, uint64_t first, uint64_t count);
+/* One more number of this CPU belongs to a record that has no entry: the canary's, or a program's name. */
+void track_own(struct track *t, unsigned cpu);
+
+struct track_numbers {
+	uint64_t last; /* given so far, as far as is known */
+	uint64_t own;  /* of them: without an entry by design */
+	uint64_t lost; /* and in `loss` entries. last - own - lost entries there are, once no hole is open */
+};
+void track_numbers(const struct track *t, unsigned cpu, struct track_numbers *ret_numbers);
+
+/* These numbers stand in the ledger, as records or (lost) as a loss: for what an earlier daemon wrote last.
+ * count > 0. */
+void track_settle(struct track *t, unsigned cpu, uint64_t first, uint64_t count, bool lost);
 
 /* From now on, what has been seen so far and comes again is a duplicate. Call when the past is read in. */
 void track_seal(struct track *t);
@@ -61,8 +71,8 @@ size_t track_take_losses(struct track *t, uint64_t now_ns, bool all, struct trac
 			 size_t max);
 
 /*
- * Where counting stands, as text: "cpu last [first-last,…]" per CPU, separated by ";". track_restore: 0,
- * -EINVAL when malformed (nothing is changed), -ENOMEM.
+ * Where counting stands, as text: "cpu last own lost [first-last,…]" per CPU, separated by ";".
+ * track_restore: 0, -EINVAL when malformed (nothing is changed), -ENOMEM.
  */
 void track_save(const struct track *t, struct buf *out);
 int track_restore(struct track *t, const char *text, size_t n);
