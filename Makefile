@@ -25,8 +25,7 @@ SOURCES  := $(foreach f,$(FOLDERS),$(wildcard userspace/$(f)/*.c))
 ENTRIES  := userspace/daemon/main.c userspace/cli/main.c
 LIBRARY  := $(filter-out $(ENTRIES),$(SOURCES))
 # Unit tests link what needs no BPF object, so that they run without root and without a skeleton.
-TESTABLE := $(filter-out userspace/kernel/load%.c userspace/daemon/% ,$(LIBRARY)) \
-	    $(wildcard userspace/daemon/config.c)
+TESTABLE := $(filter-out $(shell grep -l '"muniment.skel.h"' userspace/*/*.c),$(LIBRARY))
 
 all: $(O)/munimentd $(O)/muniment
 
