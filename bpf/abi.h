@@ -200,7 +200,7 @@ struct record_program {
 #define RECORD_SIZE_MAX (sizeof(struct record_access) + PATH_LARGE + PATH_NAME)
 #define RING_SIZE_BYTES (8u << 20)
 
-/* Map keys and values. `slot` is 0 or 1: the loader fills the idle slot, then switches control.slot. */
+/* Map keys and values. `slot` is 0 or 1: the loader fills the idle slot, then switches the epoch. */
 struct id_key { /* users, groups */
 	__u32 slot;
 	__u32 id;
@@ -250,15 +250,19 @@ struct policy_slot {
 	__u32 reserved;
 };
 
+/*
+ * Stamps kept answers. Its lowest bit is the policy slot in force, so that one read tells both; raised at a
+ * policy switch, and by EPOCH_STEP when an object crosses a store's border.
+ */
+#define EPOCH_STEP	  2ull
+#define epoch_slot(epoch) ((__u32)((epoch)&1))
+
 /* Written by the loader, read at every hook; the BPF side only adds to epoch. */
 struct control {
 	__u64 devices; /* filter: bit (device & 63) is set where a store of either slot lies */
-	__u64 epoch; /* stamps cached answers; raised at a policy switch and when a directory crosses a border
-		      */
-	__u32 slot;  /* the policy slot in force */
+	__u64 epoch;
 	__u32 instance; /* the loaded object whose programs speak; others stay silent */
-	__u32 keeper; /* tgid of the daemon: its own listing of the stores at load is no access by a person */
-	__u32 reserved;
+	__u32 keeper;	/* tgid of the daemon while it lists the stores at load: no access by a person */
 	struct policy_slot slots[2];
 };
 

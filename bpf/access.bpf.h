@@ -25,13 +25,12 @@ static __always_inline struct answer *access__known(struct inode *inode, u32 mec
 }
 
 /*
- * Where does this inode lie? Returns false for outside every store. known: its kept answer or NULL. The epoch
- * must have been read before the slot: a policy switch writes the slot first.
+ * Where does this inode lie? Returns false for outside every store. known: its kept answer or NULL.
  */
 static __always_inline bool access__locate(struct inode *inode, struct dentry *dentry,
 					   const struct answer *known, u64 epoch, struct access *access)
 {
-	if (known) {
+	if (known && known->epoch == epoch) { /* a policy may have been switched since the caller looked */
 		access->place.store = known->store;
 		access->place.root = known->root;
 		access->place.root_ino = known->root_ino;
@@ -70,13 +69,14 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 	}
 }
 
-/* No record, no access, where the store requires it. */
+/* No record, no access, where the store requires it. One that is only monitored denies nothing. */
 static __always_inline int access__unrecorded(struct inode *inode, const struct access *access)
 {
 	u32 mode, audit;
 
 	access__rules(inode, access, &mode, &audit);
-	if (access->enforced == ENFORCED_ALLOWED && audit != STORE_AUDIT_REQUIRED)
+	if (access->enforced == ENFORCED_ALLOWED &&
+	    (audit != STORE_AUDIT_REQUIRED || mode != STORE_MODE_ENFORCE))
 		return 0;
 	if (access->enforced == ENFORCED_ALLOWED)
 		count(COUNTER_LOST_DENIED);
@@ -211,8 +211,8 @@ static __always_inline u32 access__opening(struct file *file, struct inode *inod
 static __noinline int access__open_near(struct file *file, const struct answer *known, u32 mechanism,
 					u32 hook)
 {
-	u64 epoch = *(volatile u64 *)&control.epoch;
-	u32 slot = *(volatile u32 *)&control.slot & 1;
+	u64 epoch = maps__epoch();
+	u32 slot = epoch_slot(epoch);
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
 	struct inode *inode = file->f_inode;
 	int err;
@@ -239,7 +239,7 @@ static __always_inline int access__open(struct file *file, u32 mechanism, u32 ho
 
 	if (access__is_far(inode))
 		return 0;
-	known = access__known(inode, mechanism, *(volatile u64 *)&control.epoch);
+	known = access__known(inode, mechanism, maps__epoch());
 	if (known && known->store == STORE_NONE)
 		return 0;
 	return access__open_near(file, known, mechanism, hook);
@@ -259,8 +259,8 @@ static __always_inline u32 access__using(struct file *file, struct inode *inode,
 static __noinline int access__use_near(struct file *file, u32 mask, const struct answer *known, u32 mechanism,
 				       u32 hook)
 {
-	u64 epoch = *(volatile u64 *)&control.epoch;
-	u32 slot = *(volatile u32 *)&control.slot & 1;
+	u64 epoch = maps__epoch();
+	u32 slot = epoch_slot(epoch);
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
 	struct inode *inode = file->f_inode;
 	int err;
@@ -313,7 +313,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 
 	if (access__is_far(inode))
 		return 0;
-	epoch = *(volatile u64 *)&control.epoch;
+	epoch = maps__epoch();
 	known = access__known(inode, mechanism, epoch);
 	if (known &&
 	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, known->store, epoch)))
@@ -356,7 +356,7 @@ static __noinline int access__mark(struct inode *inode, u32 slot, const struct p
 	object__id(inode, &key.id);
 	if (bpf_map_update_elem(&stores_by_object, &key, &mark, BPF_ANY))
 		count(COUNTER_NO_CACHE);
-	__sync_fetch_and_add(&control.epoch, 1);
+	maps__new_epoch();
 	return 0;
 }
 
@@ -364,7 +364,8 @@ static __noinline int access__mark(struct inode *inode, u32 slot, const struct p
 static __always_inline int access__link(struct dentry *old, struct inode *dir, struct dentry *new,
 					u32 mechanism)
 {
-	u32 slot = *(volatile u32 *)&control.slot & 1;
+	u64 epoch = maps__epoch();
+	u32 slot = epoch_slot(epoch);
 	struct access access = {.hook = HOOK_INODE_LINK, .mechanism = mechanism, .slot = slot};
 	struct inode *inode = old->d_inode;
 	int err;
@@ -372,7 +373,7 @@ static __always_inline int access__link(struct dentry *old, struct inode *dir, s
 	if (access__is_far(dir) || control.instance != instance || !inode ||
 	    !access__crosses(old, inode, new->d_parent, &access))
 		return 0;
-	access__ask(&access, *(volatile u64 *)&control.epoch);
+	access__ask(&access, epoch);
 	err = access__settle(inode, old, &access);
 	if (!err) /* only monitored, or a permitted way in: from now on known by its inode, whatever the name
 		   */
@@ -381,8 +382,9 @@ static __always_inline int access__link(struct dentry *old, struct inode *dir, s
 }
 
 /* One direction of a rename: old moves to the directory of new. */
-static __always_inline int access__move(struct dentry *old, struct dentry *new, u32 slot, u32 mechanism)
+static __always_inline int access__move(struct dentry *old, struct dentry *new, u64 epoch, u32 mechanism)
 {
+	u32 slot = epoch_slot(epoch);
 	struct access access = {.hook = HOOK_INODE_RENAME, .mechanism = mechanism, .slot = slot};
 	struct dentry *parent = old->d_parent;
 	struct inode *inode = old->d_inode;
@@ -391,14 +393,14 @@ static __always_inline int access__move(struct dentry *old, struct dentry *new, 
 	if (parent == new->d_parent || !inode ||
 	    !access__crosses(parent, parent->d_inode, new->d_parent, &access))
 		return 0;
-	access__ask(&access, *(volatile u64 *)&control.epoch);
+	access__ask(&access, epoch);
 	if (access__settle(inode, old, &access))
 		return -EACCES;
 	/*
 	 * Answers given until the rename is done must not outlive it: access__renamed raises the epoch again.
 	 * Where that cannot be noted, the crossing is refused.
 	 */
-	__sync_fetch_and_add(&control.epoch, 1);
+	maps__new_epoch();
 	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0,
 				     BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!actor) {
@@ -413,14 +415,14 @@ static __always_inline int access__move(struct dentry *old, struct dentry *new, 
 
 static __always_inline int access__rename(struct dentry *old, struct dentry *new, u32 flags, u32 mechanism)
 {
-	u32 slot = *(volatile u32 *)&control.slot & 1;
+	u64 epoch = maps__epoch();
 	int err;
 
 	if (!(control.devices >> (old->d_sb->s_dev & 63) & 1) || control.instance != instance)
 		return 0;
-	err = access__move(old, new, slot, mechanism);
+	err = access__move(old, new, epoch, mechanism);
 	if (!err && flags & RENAME_EXCHANGE)
-		err = access__move(new, old, slot, mechanism);
+		err = access__move(new, old, epoch, mechanism);
 	return err;
 }
 
@@ -433,7 +435,7 @@ static __always_inline void access__renamed(void)
 	if (!actor || !(actor->flags & ACTOR_CROSSING))
 		return;
 	actor->flags &= ~ACTOR_CROSSING;
-	__sync_fetch_and_add(&control.epoch, 1);
+	maps__new_epoch();
 }
 
 #endif

@@ -212,7 +212,7 @@ static __always_inline void actor__prctl(int option, unsigned long what)
 	leader->flags |= ACTOR_EXE_CHANGED;
 	/* Every thread's answer is void: they share the executable. Rare enough to make all of them compute
 	 * anew. */
-	__sync_fetch_and_add(&control.epoch, 1);
+	maps__new_epoch();
 }
 
 /* A child process inherits the mark with the executable. */

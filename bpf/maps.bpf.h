@@ -159,6 +159,18 @@ struct {
 	__type(value, u32);
 } programs_sent SEC(".maps");
 
+/* Read once per access: it says which slot of the maps is in force, and which kept answers still hold. */
+static __always_inline u64 maps__epoch(void)
+{
+	return *(volatile u64 *)&control.epoch;
+}
+
+/* Kept answers are void from here on; the policy stays. */
+static __always_inline void maps__new_epoch(void)
+{
+	__sync_fetch_and_add(&control.epoch, EPOCH_STEP);
+}
+
 static __always_inline void count(enum counter which)
 {
 	u32 zero = 0;

@@ -243,12 +243,16 @@ static int fill_canary(struct filling *f)
 static void switch_to(struct filling *f, uint32_t generation)
 {
 	struct control *control = &f->k->skel->data_control->control;
+	__u64 epoch, next;
 
 	f->policy->generation = generation;
 	/* The union first: programs that still use the former slot see its devices too. */
 	__atomic_or_fetch(&control->devices, f->devices, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&control->slot, f->slot, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&control->epoch, 1, __ATOMIC_SEQ_CST);
+	epoch = __atomic_load_n(&control->epoch, __ATOMIC_SEQ_CST);
+	do {
+		next = ((epoch + EPOCH_STEP) & ~1ull) | f->slot;
+	} while (!__atomic_compare_exchange_n(&control->epoch, &epoch, next, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
 	__atomic_store_n(&control->devices, f->devices, __ATOMIC_SEQ_CST);
 }
 
@@ -267,7 +271,7 @@ static void keep_roots(struct kernel *k, struct kernel_roots *roots, uint32_t ge
 int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation)
 {
 	struct control *control = &k->skel->data_control->control;
-	struct filling f = {.k = k, .image = image, .slot = 1 - (control->slot & 1)};
+	struct filling f = {.k = k, .image = image, .slot = 1 - epoch_slot(control->epoch)};
 	int err;
 
 	f.policy = &control->slots[f.slot];
