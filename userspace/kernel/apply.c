@@ -7,6 +7,7 @@
 #include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -168,23 +169,40 @@ static int mark_file(void *ctx, const struct object_id *id)
 	return put_object(f, id, false);
 }
 
+static int add_root_path(struct kernel_roots *roots, const char *path)
+{
+	char **paths = realloc(roots->paths, sizeof(*paths) * (roots->n + 1));
+	struct kernel_root_stat *stats;
+	struct stat st;
+
+	if (paths)
+		roots->paths = paths;
+	stats = realloc(roots->stats, sizeof(*stats) * (roots->n + 1));
+	if (stats)
+		roots->stats = stats;
+	if (!paths || !stats)
+		return -ENOMEM;
+	if (lstat(path, &st))
+		return -errno;
+	paths[roots->n] = strdup(path);
+	if (!paths[roots->n])
+		return -ENOMEM;
+	stats[roots->n] = (struct kernel_root_stat){.dev = st.st_dev, .ino = st.st_ino};
+	roots->n++;
+	return 0;
+}
+
 /* One root directory or file of f->store, and its files of several names. */
 static int fill_root(struct filling *f, const char *path)
 {
-	char **paths = realloc(f->roots.paths, sizeof(*paths) * (f->roots.n + 1));
+	uint32_t index = f->slot * STORE_IDS + f->store;
 	struct store_rules rules;
 	struct identified id;
-	uint32_t index = f->slot * STORE_IDS + f->store;
-	int err;
+	int err = add_root_path(&f->roots, path);
 
-	if (!paths)
-		return -ENOMEM;
-	f->roots.paths = paths;
-	paths[f->roots.n] = strdup(path);
-	if (!paths[f->roots.n])
-		return -ENOMEM;
-	f->root = f->roots.n++;
-	err = kernel_identify_path(f->k, path, &id);
+	f->root = f->roots.n - 1;
+	if (!err)
+		err = kernel_identify_path(f->k, path, &id);
 	if (!err)
 		err = bpf_map_lookup_elem(map_fd(f->k->skel->maps.rules_by_store), &index, &rules);
 	if (!err)
@@ -256,16 +274,33 @@ static void switch_to(struct filling *f, uint32_t generation)
 	__atomic_store_n(&control->devices, f->devices, __ATOMIC_SEQ_CST);
 }
 
+void kernel_roots_free(struct kernel_roots *roots)
+{
+	for (uint32_t i = 0; i < roots->n; i++)
+		free(roots->paths[i]);
+	free(roots->paths);
+	free(roots->stats);
+	*roots = (struct kernel_roots){0};
+}
+
 static void keep_roots(struct kernel *k, struct kernel_roots *roots, uint32_t generation)
 {
-	struct kernel_roots oldest = k->roots[1];
-
-	for (uint32_t i = 0; i < oldest.n; i++)
-		free(oldest.paths[i]);
-	free(oldest.paths);
+	kernel_roots_free(&k->roots[1]);
 	k->roots[1] = k->roots[0];
 	k->roots[0] = *roots;
 	k->roots[0].generation = generation;
+}
+
+const char *kernel_root_changed(const struct kernel *k)
+{
+	const struct kernel_roots *roots = &k->roots[0];
+	struct stat st;
+
+	for (uint32_t i = 0; i < roots->n; i++)
+		if (lstat(roots->paths[i], &st) || st.st_dev != roots->stats[i].dev ||
+		    st.st_ino != roots->stats[i].ino)
+			return roots->paths[i];
+	return NULL;
 }
 
 int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation)
@@ -291,9 +326,7 @@ int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t ge
 		err = fill_canary(&f);
 	control->keeper = 0;
 	if (err) {
-		for (uint32_t i = 0; i < f.roots.n; i++)
-			free(f.roots.paths[i]);
-		free(f.roots.paths);
+		kernel_roots_free(&f.roots);
 		return err;
 	}
 	switch_to(&f, generation);

@@ -84,6 +84,13 @@ int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters);
 enum kernel_canary kernel_canary_probe(struct kernel *k, const char **ret_what);
 void kernel_canary_seen(struct kernel *k, const struct record_access *record);
 
+/*
+ * The first root of the policy in force whose path now leads to another inode, or to none: a store that was
+ * removed, replaced or covered by a mount since kernel_apply. NULL when all are where they were. Costs a
+ * stat(2) per root.
+ */
+const char *kernel_root_changed(const struct kernel *k);
+
 /* The path of a store's root, for record_access.root of that policy generation (this or the one before); NULL
  * if unknown. */
 const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32_t root);

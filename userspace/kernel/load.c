@@ -244,14 +244,6 @@ static void remove_pins(const char *pin_dir)
 	rmdir(pin_dir);
 }
 
-static void roots_free(struct kernel_roots *roots)
-{
-	for (uint32_t i = 0; i < roots->n; i++)
-		free(roots->paths[i]);
-	free(roots->paths);
-	*roots = (struct kernel_roots){0};
-}
-
 void kernel_close(struct kernel *k, bool keep)
 {
 	if (!k)
@@ -268,8 +260,8 @@ void kernel_close(struct kernel *k, bool keep)
 	}
 	if (k->canary_fd >= 0)
 		close(k->canary_fd);
-	roots_free(&k->roots[0]);
-	roots_free(&k->roots[1]);
+	kernel_roots_free(&k->roots[0]);
+	kernel_roots_free(&k->roots[1]);
 	free(k);
 }
 

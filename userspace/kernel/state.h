@@ -4,6 +4,7 @@
 #define MUNIMENT_KERNEL_STATE_H
 
 #include <limits.h>
+#include <sys/types.h>
 
 #include "kernel/kernel.h"
 
@@ -17,6 +18,10 @@ struct bpf_link;
 struct kernel_roots {
 	uint32_t generation;
 	char **paths;
+	struct kernel_root_stat {
+		dev_t dev;
+		ino_t ino;
+	} * stats; /* by stat(2), of the same index */
 	uint32_t n;
 };
 
@@ -70,6 +75,10 @@ typedef int (*kernel_mount_fn)(void *ctx, const char *mount_point);
 
 /* Hands each mount point that lies below path (not path itself) to fn. 0, fn's value, or -errno. */
 int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx);
+
+/* --- apply.c --- */
+
+void kernel_roots_free(struct kernel_roots *roots);
 
 /* --- canary.c --- */
 
