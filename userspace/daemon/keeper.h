@@ -70,6 +70,7 @@ struct keeper {
 	uint64_t canary_failures;
 	struct kernel_counters counters;
 	bool counters_known;
+	bool store_moved; /* and told: a store's path leads to another inode than at load */
 	struct file_stamp passwd, group;
 	uint64_t watchdog_ns;
 	bool ledger_down; /* it signs nothing more; the kernel side goes on without us */

@@ -56,6 +56,33 @@ static void watch_counters(struct keeper *k)
 	k->counters_known = true;
 }
 
+/*
+ * A store whose path was removed, replaced or covered: what now lies there is not guarded. Told once; then
+ * the policy is resolved anew as soon as the path leads somewhere.
+ */
+static void watch_stores(struct keeper *k)
+{
+	const char *path = kernel_root_changed(k->kernel);
+	struct stat st;
+	struct buf *b;
+
+	if (!path) {
+		k->store_moved = false;
+		return;
+	}
+	if (!k->store_moved) {
+		log_error("store: %s leads to another inode than when the policy was loaded", path);
+		b = recorder_event(
+			k->recorder, OCSF_STORE_MOVED,
+			"a store's path was removed, replaced or covered since the policy was loaded");
+		json_str(b, "path", path);
+		keeper_event_end(k);
+		k->store_moved = true;
+	}
+	if (!lstat(path, &st))
+		keeper_reload(k, "a change of a store's path", NULL);
+}
+
 static bool stamp_file(const char *path, struct file_stamp *stamp)
 {
 	struct stat st;
@@ -86,5 +113,6 @@ void keeper_watch(struct keeper *k)
 		enrich_forget_names(recorder_enrich(k->recorder));
 		keeper_reload(k, "a change of users or groups", NULL);
 	}
+	watch_stores(k);
 	watch_counters(k);
 }

@@ -73,7 +73,8 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(CANARY_SILENT, "canary_silent", 7, 6, true, false)                                                 \
 	X(CANARY_RECOVERED, "canary_recovered", 6, 2, false, true)                                           \
 	X(MISSED_RUNS, "missed_runs", 99, 5, true, false)                                                    \
-	X(MALFORMED, "malformed", 99, 4, true, false)
+	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
+	X(STORE_MOVED, "store_moved", 99, 5, true, false)
 
 enum ocsf_kind {
 	OCSF_INVALID = 0,
