@@ -262,6 +262,9 @@ int keeper_start(struct keeper *k)
 	if (!status && k->end)
 		status = EXIT_CANNOT;
 out:
+	/* What an earlier daemon left enforcing is not this one's to take away. */
+	if (status && adopted)
+		k->end = KEEPER_FAILED;
 	policy_loaded_free(&loaded);
 	free(recovery);
 	return status;

@@ -38,9 +38,13 @@ static int confine(int fd)
 		return -errno;
 	if (close_range((unsigned)fd + 1, ~0u, 0))
 		return -errno;
+	/* Where the keeper itself may not change users, the filter and the empty sets have to do. */
 	if (geteuid() == 0 &&
-	    (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)))
-		return -errno;
+	    (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))) {
+		if (errno != EPERM)
+			return -errno;
+		log_warn("signer: cannot change to an unprivileged user");
+	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	return privileges_drop_all();
@@ -143,7 +147,7 @@ static ssize_t receive(int fd, char *text, size_t size)
 		return ready ? -errno : -ETIMEDOUT;
 	n = read(fd, text, size - 1);
 	if (n <= 0)
-		return n ? -errno : -EPIPE;
+		return n && errno != ECONNRESET ? -errno : -EPIPE;
 	text[n] = '\0';
 	return n;
 }

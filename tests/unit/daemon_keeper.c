@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The keeper's whole life without a kernel side: the functions of kernel.h are played here, over a ring in a
+ * memory file that a second thread fills as the kernel would.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "base/args.h"
+#include "base/file.h"
+#include "daemon/keeper.h"
+#include "kernel/ring.h"
+#include "ledger/reader.h"
+#include "pipeline_fixture.h"
+
+/* --- the kernel side --- */
+
+struct kernel {
+	struct ring *ring;
+};
+
+static struct {
+	int fd, wake_fd;
+	uint8_t *map; /* consumer page, producer page, data, data again */
+	size_t page;
+	uint64_t sequence;
+	bool prevents, adopted, kept, closed, canary_silent, apply_fails;
+	unsigned applied;
+} side;
+
+static const struct kernel_serving serving[] = {
+	{"open", MECHANISM_LSM, "lsm__file_open", true, ""},
+	{"read and write", MECHANISM_LSM, "lsm__file_permission", true, ""},
+};
+
+static void ring_put(const void *record, size_t size)
+{
+	uint64_t *producer = (uint64_t *)(void *)(side.map + side.page);
+	uint8_t *data = side.map + 2 * side.page;
+	uint64_t at = *producer & (RING_SIZE_BYTES - 1);
+	uint32_t header[2] = {(uint32_t)size, 0};
+	uint8_t bytes[8 + RECORD_SIZE_MAX];
+	size_t step = (size + 8 + 7) / 8 * 8;
+
+	memcpy(bytes, header, 8);
+	memcpy(bytes + 8, record, size);
+	memcpy(data + at, bytes, size + 8);
+	/* The second mapping of the same pages, which this file is not. */
+	memcpy(data + RING_SIZE_BYTES + at, bytes, size + 8);
+	__atomic_store_n(producer, *producer + step, __ATOMIC_RELEASE);
+	eventfd_write(side.wake_fd, 1);
+}
+
+int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel, bool *ret_adopted)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	(void)options;
+	assert_int_equal(ring_new(side.fd, RING_SIZE_BYTES, &k->ring), 0);
+	side.closed = side.kept = false;
+	*ret_kernel = k;
+	*ret_adopted = side.adopted;
+	return 0;
+}
+
+void kernel_close(struct kernel *k, bool keep)
+{
+	if (!k)
+		return;
+	side.closed = true;
+	side.kept = keep;
+	ring_free(k->ring);
+	free(k);
+}
+
+int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation)
+{
+	(void)k;
+	(void)image;
+	(void)generation;
+	if (side.apply_fails)
+		return -ENOSPC;
+	side.applied++;
+	return 0;
+}
+
+int kernel_attach(struct kernel *k)
+{
+	(void)k;
+	return 0;
+}
+
+const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *ret_n)
+{
+	(void)k;
+	*ret_n = 2;
+	return serving;
+}
+
+bool kernel_can_prevent(const struct kernel *k)
+{
+	(void)k;
+	return side.prevents;
+}
+
+struct ring *kernel_ring(struct kernel *k)
+{
+	return k->ring;
+}
+
+int kernel_ring_fd(const struct kernel *k)
+{
+	(void)k;
+	return side.wake_fd;
+}
+
+int kernel_sequences(const struct kernel *k, uint64_t *sequences, unsigned max)
+{
+	(void)k;
+	memset(sequences, 0, max * sizeof(*sequences));
+	sequences[0] = __atomic_load_n(&side.sequence, __ATOMIC_ACQUIRE);
+	return (int)max;
+}
+
+int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
+{
+	(void)k;
+	memset(ret_counters, 0, sizeof(*ret_counters));
+	return 0;
+}
+
+enum kernel_canary kernel_canary_probe(struct kernel *k, const char **ret_what)
+{
+	(void)k;
+	*ret_what = "open (lsm)";
+	return side.canary_silent ? KERNEL_CANARY_SILENT : KERNEL_CANARY_OK;
+}
+
+void kernel_canary_seen(struct kernel *k, const struct record_access *record)
+{
+	(void)k;
+	(void)record;
+}
+
+const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32_t root)
+{
+	(void)k;
+	(void)generation;
+	return root == 0 ? "/the/root" : NULL;
+}
+
+/* --- the host around it --- */
+
+static char dir[64];
+static struct config config;
+static struct signer signer;
+
+static char *path_of(const char *name)
+{
+	static char path[8][128];
+	static unsigned n;
+
+	n = (n + 1) % 8;
+	snprintf(path[n], sizeof(path[n]), "%s/%s", dir, name);
+	return path[n];
+}
+
+static void write_policy(const char *mode, const char *more)
+{
+	struct buf text = {0};
+
+	buf_printf(&text,
+		   "version: 1\nmode: %s\n%sstores:\n  ehr:\n    paths: [%s/store]\n    class: restricted\n"
+		   "roles:\n  owner: {users: [root]}\n"
+		   "grants:\n  - {role: owner, store: ehr, access: [read]}\n",
+		   mode, more, dir);
+	assert_int_equal(file_replace(path_of("policy/10.yaml"), text.data, text.len, 0644), 0);
+	buf_free(&text);
+}
+
+static void make_key(void)
+{
+	struct note_signer *s;
+	struct buf pem = {0}, vkey = {0};
+
+	assert_int_equal(note_signer_generate("example.org/keeper", &s), 0);
+	assert_int_equal(note_signer_private_pem(s, &pem), 0);
+	note_verifier_format(note_signer_verifier(s), &vkey);
+	assert_int_equal(file_replace(path_of("key"), pem.data, pem.len, 0600), 0);
+	assert_int_equal(file_replace(path_of("key.vkey"), vkey.data, vkey.len, 0644), 0);
+	buf_free(&pem);
+	buf_free(&vkey);
+	note_signer_free(s);
+}
+
+static json_t *ask(const char *word)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char request[64], *answer = malloc(CONTROL_ANSWER_MAX);
+	json_t *json = NULL;
+	ssize_t n;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/control", dir);
+	snprintf(request, sizeof(request), "{\"command\":\"%s\"}", word);
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	    send(fd, request, strlen(request), 0) > 0 && (n = recv(fd, answer, CONTROL_ANSWER_MAX, 0)) > 0)
+		json = json_loadb(answer, (size_t)n, 0, NULL);
+	close(fd);
+	free(answer);
+	return json;
+}
+
+static long long number(json_t *json, const char *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(json_object_get(json, object), key));
+}
+
+static void put(bool denied)
+{
+	static struct fixture_record record;
+	struct record_access *a = fixture_access(&record, side.sequence + 1, "12/x.dcm");
+
+	a->header.cpu = 0;
+	a->policy_generation = 1;
+	if (denied) {
+		a->wanted = VERDICT_DENY;
+		a->enforced = ENFORCED_DENIED;
+		a->reason = REASON_NOT_GRANTED;
+	}
+	ring_put(record.bytes, record.size);
+	__atomic_store_n(&side.sequence, side.sequence + 1, __ATOMIC_RELEASE);
+}
+
+/* Runs the keeper while `script` plays in another thread, which ends it. Returns its exit status. */
+static int live(void *(*script)(void *))
+{
+	struct keeper *keeper = NULL;
+	pthread_t thread;
+	int status;
+
+	assert_int_equal(signer_start(config.key, &signer), 0);
+	status = keeper_new(&config, &signer, &keeper);
+	if (!status) {
+		pthread_create(&thread, NULL, script, NULL);
+		status = keeper_run(keeper);
+		pthread_join(thread, NULL);
+	}
+	keeper_free(keeper);
+	signer_stop(&signer);
+	return status;
+}
+
+static void end_keeper(void)
+{
+	kill(getpid(), SIGTERM);
+}
+
+static unsigned count_entries(const char *needle)
+{
+	struct ledger_reader *reader;
+	const uint8_t *entry;
+	unsigned found = 0;
+	long n;
+
+	assert_int_equal(ledger_reader_open(config.ledger, &reader), 0);
+	while ((n = ledger_reader_next(reader, &entry)) >= 0)
+		found += memmem(entry, (size_t)n, needle, strlen(needle)) != NULL;
+	ledger_reader_close(reader);
+	return found;
+}
+
+static json_t *last_status;
+
+static void *script_events(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 50; i++)
+		put(false);
+	put(true);
+	for (int i = 0; i < 100; i++) {
+		json_decref(last_status);
+		last_status = ask("status");
+		if (number(last_status, "events", "next") >= 53)
+			break;
+		usleep(20000);
+	}
+	put(false); /* still in the ring when the end comes */
+	end_keeper();
+	return NULL;
+}
+
+static void test_events(void **state)
+{
+	(void)state;
+	side.prevents = true;
+	write_policy("enforce", "");
+	assert_int_equal(live(script_events), EXIT_GOOD);
+	assert_int_equal(number(last_status, "counters", "events"), 51);
+	assert_int_equal(number(last_status, "counters", "denials"), 1);
+	assert_int_equal(number(last_status, "ledger", "committed"), 53);
+	assert_int_equal(number(last_status, "policy", "generation"), 1);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(last_status, "canary"), "state")), "ok");
+	assert_int_equal(count_entries("\"class_uid\":1001"), 52);
+	assert_int_equal(count_entries("\"path\":\"/the/root/12/x.dcm\""), 52);
+	assert_int_equal(count_entries("\"kind\":\"start\""), 1);
+	assert_int_equal(count_entries("\"kind\":\"policy\""), 1);
+	assert_int_equal(count_entries("\"kind\":\"stop\""), 1);
+	assert_int_equal(count_entries("\"kind\":\"loss\""), 0);
+	assert_true(side.closed);
+	assert_false(side.kept);
+	/* Everything was given back. */
+	assert_int_equal(*(uint64_t *)(void *)side.map, *(uint64_t *)(void *)(side.map + side.page));
+}
+
+static void *script_reload(void *arg)
+{
+	json_t *answer;
+
+	(void)arg;
+	answer = ask("reload");
+	assert_true(json_is_true(json_object_get(answer, "ok")));
+	json_decref(answer);
+	write_policy("enforcee", "");
+	answer = ask("reload");
+	assert_true(json_is_false(json_object_get(answer, "ok")));
+	assert_non_null(
+		strstr(json_string_value(json_object_get(answer, "messages")), "did you mean \"enforce\""));
+	json_decref(answer);
+	write_policy("enforce", "");
+	side.apply_fails = true;
+	answer = ask("reload");
+	assert_true(json_is_false(json_object_get(answer, "ok")));
+	json_decref(answer);
+	side.apply_fails = false;
+	last_status = ask("status");
+	end_keeper();
+	return NULL;
+}
+
+static void test_reload(void **state)
+{
+	unsigned applied = side.applied, refused = count_entries("\"kind\":\"reload_refused\"");
+
+	(void)state;
+	json_decref(last_status);
+	last_status = NULL;
+	assert_int_equal(live(script_reload), EXIT_GOOD);
+	assert_int_equal(side.applied - applied, 2); /* at start, and the good one */
+	assert_int_equal(number(last_status, "policy", "generation"), 3);
+	assert_int_equal(count_entries("\"kind\":\"reload_refused\"") - refused, 2);
+}
+
+static void *script_canary(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 300 && count_entries("\"kind\":\"canary_silent\"") == 0; i++)
+		usleep(20000);
+	side.canary_silent = false;
+	for (int i = 0; i < 300 && count_entries("\"kind\":\"canary_recovered\"") == 0; i++)
+		usleep(20000);
+	end_keeper();
+	return NULL;
+}
+
+static void test_canary(void **state)
+{
+	(void)state;
+	side.canary_silent = true;
+	assert_int_equal(live(script_canary), EXIT_GOOD);
+	assert_int_equal(count_entries("\"kind\":\"canary_silent\""), 1);
+	assert_int_equal(count_entries("\"kind\":\"canary_recovered\""), 1);
+}
+
+static void *script_loss(void *arg)
+{
+	(void)arg;
+	__atomic_store_n(&side.sequence, side.sequence + 7, __ATOMIC_RELEASE); /* no room in the ring */
+	put(false);
+	for (int i = 0; i < 300 && count_entries("\"kind\":\"loss\"") == 0; i++)
+		usleep(20000);
+	end_keeper();
+	return NULL;
+}
+
+static void test_loss(void **state)
+{
+	(void)state;
+	side.adopted = true; /* the numbering goes on */
+	assert_int_equal(live(script_loss), EXIT_GOOD);
+	side.adopted = false;
+	assert_int_equal(count_entries("\"count\":7,\"ranges\":[{\"cpu\":0"), 1);
+	assert_int_equal(count_entries("\"kind\":\"recovered\""), 1);
+}
+
+static void *script_dead_signer(void *arg)
+{
+	(void)arg;
+	put(false);
+	kill(signer.pid, SIGKILL);
+	return NULL;
+}
+
+static void test_signer_dies(void **state)
+{
+	(void)state;
+	assert_int_equal(live(script_dead_signer), EXIT_CANNOT);
+	assert_true(side.kept); /* rules and records stay for the next one */
+}
+
+static void *no_script(void *arg)
+{
+	(void)arg;
+	end_keeper();
+	return NULL;
+}
+
+static void test_refuses_to_start(void **state)
+{
+	int lock;
+
+	(void)state;
+	side.prevents = false;
+	assert_int_equal(live(no_script), EXIT_CANNOT);
+	write_policy("enforce", "degraded: allow\n");
+	assert_int_equal(live(no_script), EXIT_GOOD);
+	assert_int_equal(count_entries("\"kind\":\"degraded\""), 1);
+	write_policy("monitor", "");
+	assert_int_equal(live(no_script), EXIT_GOOD);
+	write_policy("nonsense", "");
+	assert_int_equal(live(no_script), EXIT_USAGE);
+	write_policy("monitor", "");
+	lock = open(path_of("run/lock"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(lockf(lock, F_TEST, 0), 0);
+	close(lock);
+}
+
+static int set_up(void **state)
+{
+	char template[] = "/tmp/muniment-keeper-XXXXXX";
+
+	(void)state;
+	if (!mkdtemp(template) || !config_init(&config))
+		return -1;
+	snprintf(dir, sizeof(dir), "%s", template);
+	if (mkdir(path_of("store"), 0755) || mkdir(path_of("policy"), 0755))
+		return -1;
+	config_set(&config.policy, path_of("policy"));
+	config_set(&config.ledger, path_of("ledger"));
+	config_set(&config.key, path_of("key"));
+	config_set(&config.run, path_of("run"));
+	config_set(&config.pin_dir, path_of("pins"));
+	config_set(&config.events, path_of("events.json"));
+	make_key();
+	side.page = (size_t)sysconf(_SC_PAGESIZE);
+	side.fd = memfd_create("ring", MFD_CLOEXEC);
+	side.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ftruncate(side.fd, (off_t)(2 * side.page + 2 * RING_SIZE_BYTES)))
+		return -1;
+	side.map = mmap(NULL, 2 * side.page + 2 * RING_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			side.fd, 0);
+	return side.map == MAP_FAILED ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	json_decref(last_status);
+	config_free(&config);
+	munmap(side.map, 2 * side.page + 2 * RING_SIZE_BYTES);
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
