@@ -42,6 +42,7 @@ static const struct fake_group {
 	{"postgres", 120, {0}},
 	{"auditors", 2004, {1004}},
 	{"surgery", 2005, {1001}},
+	{"night", 2006, {1003, 1001, 1003}}, /* neither in order nor once, as directory services list them */
 };
 
 static const struct fake_file {

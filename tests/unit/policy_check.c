@@ -309,6 +309,47 @@ static void too_many_values_are_refused(void **state)
 	policy_free(policy);
 }
 
+static void members_are_sorted_and_once(void **state)
+{
+	struct policy *policy = policy_new();
+	const struct policy_membership *members;
+
+	(void)state;
+	add(policy, "x.yaml",
+	    HEAD "stores: {s: {paths: [/srv/records]}}\n"
+		 "roles: {r: {users: [alice], groups: [night]}, q: {groups: [2006]}}\n"
+		 "grants: [{role: r, store: s, access: [read]}, {role: q, store: s, access: [list]}]\n");
+	assert_int_equal(policy_check(policy, &fake_env), 0);
+	assert_int_equal(policy->findings.n, 0);
+	members = policy_members(policy, 2006);
+	assert_non_null(members);
+	assert_int_equal(members->n, 2);
+	assert_int_equal(members->uids[0], 1001);
+	assert_int_equal(members->uids[1], 1003);
+	assert_null(policy_members(policy, 2007));
+	policy_free(policy);
+}
+
+static void truth_values_are_suggested(void **state)
+{
+	static const char *const words[][2] = {{"yes", "true"}, {"On", "true"},	  {"y", "true"},
+					       {"no", "false"}, {"OFF", "false"}, {"n", "false"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		struct policy *policy = policy_new();
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 HEAD "grants: [{role: r, store: s, access: [read], serves: %s}]\n", words[i][0]);
+		add(policy, "x.yaml", text);
+		assert_int_equal(policy_check(policy, &fake_env), -EINVAL);
+		assert_non_null(find(policy, POLICY_YAML_BOOLEAN));
+		assert_string_equal(find(policy, POLICY_YAML_BOOLEAN)->suggestion, words[i][1]);
+		policy_free(policy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +358,8 @@ int main(void)
 		cmocka_unit_test(broken_files_cause_no_further_findings),
 		cmocka_unit_test(encodings_are_checked),
 		cmocka_unit_test(utf8_mark_and_crlf_are_taken),
+		cmocka_unit_test(members_are_sorted_and_once),
+		cmocka_unit_test(truth_values_are_suggested),
 		cmocka_unit_test(limits_hold_to_the_one),
 		cmocka_unit_test(a_hundred_thousand_users_fit),
 		cmocka_unit_test(directories_are_read_in_order),
