@@ -41,6 +41,7 @@ static struct {
 	uint64_t sequence;
 	bool prevents, adopted, kept, closed, canary_silent, apply_fails;
 	unsigned applied;
+	const char *moved;
 } side;
 
 static const struct kernel_serving serving[] = {
@@ -162,6 +163,12 @@ const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32
 	(void)k;
 	(void)generation;
 	return root == 0 ? "/the/root" : NULL;
+}
+
+const char *kernel_root_changed(const struct kernel *k)
+{
+	(void)k;
+	return side.moved;
 }
 
 /* --- the host around it --- */
@@ -409,6 +416,27 @@ static void test_loss(void **state)
 	assert_int_equal(count_entries("\"kind\":\"recovered\""), 1);
 }
 
+static void *script_moved(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 300 && count_entries("\"kind\":\"store_moved\"") == 0; i++)
+		usleep(20000);
+	end_keeper();
+	return NULL;
+}
+
+static void test_store_moved(void **state)
+{
+	unsigned applied = side.applied;
+
+	(void)state;
+	side.moved = dir; /* there is something to reload for */
+	assert_int_equal(live(script_moved), EXIT_GOOD);
+	side.moved = NULL;
+	assert_int_equal(count_entries("\"kind\":\"store_moved\""), 1);
+	assert_int_equal(side.applied - applied, 2);
+}
+
 static void *script_dead_signer(void *arg)
 {
 	(void)arg;
@@ -493,9 +521,10 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_signer_dies),
+		cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

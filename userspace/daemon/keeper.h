@@ -29,7 +29,8 @@
 #define PACE_IDLE      10   /* nice values */
 #define PACE_BUSY      0
 #define PACE_FULL      (-5)
-#define RETRY_MS       2000 /* after the disk was full */
+#define MOVED_MS       60000 /* between reloads for a store whose path leads elsewhere */
+#define RETRY_MS       2000  /* after the disk was full */
 
 enum keeper_end {
 	KEEPER_RUNS = 0,
@@ -70,7 +71,8 @@ struct keeper {
 	uint64_t canary_failures;
 	struct kernel_counters counters;
 	bool counters_known;
-	bool store_moved; /* and told: a store's path leads to another inode than at load */
+	uint64_t moved_ns; /* when that was last tried to be mended */
+	bool store_moved;  /* and told: a store's path leads to another inode than at load */
 	struct file_stamp passwd, group;
 	uint64_t watchdog_ns;
 	bool ledger_down; /* it signs nothing more; the kernel side goes on without us */

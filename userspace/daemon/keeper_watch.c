@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "pipeline/host.h"
 
 static void tell_canary(struct keeper *k, bool silent)
 {
@@ -68,6 +69,7 @@ static void watch_stores(struct keeper *k)
 
 	if (!path) {
 		k->store_moved = false;
+		k->moved_ns = 0;
 		return;
 	}
 	if (!k->store_moved) {
@@ -79,8 +81,13 @@ static void watch_stores(struct keeper *k)
 		keeper_event_end(k);
 		k->store_moved = true;
 	}
-	if (!lstat(path, &st))
+	/* A policy that is refused stays refused for a while: each attempt is an entry. */
+	if (k->moved_ns && host_monotonic_ns() - k->moved_ns < MOVED_MS * 1000000ull)
+		return;
+	if (!lstat(path, &st)) {
+		k->moved_ns = host_monotonic_ns();
 		keeper_reload(k, "a change of a store's path", NULL);
+	}
 }
 
 static bool stamp_file(const char *path, struct file_stamp *stamp)
