@@ -3,7 +3,9 @@
  * or a disk that fails. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "ledger/reader.h"
@@ -382,6 +384,54 @@ static void test_full_disk(void **state)
 	fixture_assert_good(taken + 1);
 }
 
+/* The same on a real file system that is full, segments rolling before; needs to mount one. */
+static void test_full_tmpfs(void **state)
+{
+	struct ledger_options o = fixture_options();
+	struct ledger_recovery rec;
+	struct ledger *l = NULL;
+	char entry[256];
+	uint64_t taken;
+	int err;
+
+	(void)state;
+	assert_int_equal(mkdir(fixture_dir, 0700), 0);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", fixture_dir, "tmpfs", 0, "size=7m")) {
+		print_message("skipped: cannot mount a tmpfs here: %s\n", strerror(errno));
+		skip();
+	}
+	o.reserve_bytes = 0;
+	o.no_thread = false;
+	assert_int_equal(ledger_open(fixture_dir, &o, &l, &rec), 0);
+	for (;;) {
+		size_t n = fixture_entry(ledger_size(l), entry);
+
+		err = ledger_append(l, entry, n, NULL);
+		if (err == -EAGAIN || ledger_size(l) % 1000 == 0)
+			assert_int_equal(ledger_flush(l, NULL, 0), 0);
+		if (err && err != -EAGAIN)
+			break;
+	}
+	assert_int_equal(err, -ENOSPC);
+	taken = ledger_size(l);
+	assert_true(taken > 65536);
+	for (int i = 0; i < 5; i++) {
+		size_t n = fixture_entry(ledger_size(l), entry);
+
+		assert_int_equal(ledger_append_closing(l, entry, n, NULL), 0);
+	}
+	assert_int_equal(ledger_flush(l, "stop", 4), 0);
+	ledger_close(l);
+	fixture_assert_good(taken + 5);
+	assert_entries(taken + 5);
+	l = fixture_open(&rec);
+	assert_int_equal(rec.covered, taken + 5);
+	assert_int_equal(rec.state_len, 4);
+	ledger_close(l);
+	assert_int_equal(umount(fixture_dir), 0);
+}
+
 /* A file system that promises space and does not have it. */
 static int space_left = 1;
 
@@ -451,13 +501,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_begin, fixture_end)
-		T(test_new_ledger),	  T(test_append_commit_reopen),
-		T(test_segments_roll),	  T(test_state_goes_with_its_entries),
-		T(test_entry_sizes),	  T(test_one_writer),
-		T(test_nonces),		  T(test_thread),
-		T(test_signer_fails),	  T(test_failed_sync_is_final),
-		T(test_full_disk),	  T(test_space_returns),
-		T(test_too_much_pending),
+		T(test_new_ledger),    T(test_append_commit_reopen),
+		T(test_segments_roll), T(test_state_goes_with_its_entries),
+		T(test_entry_sizes),   T(test_one_writer),
+		T(test_nonces),	       T(test_thread),
+		T(test_signer_fails),  T(test_failed_sync_is_final),
+		T(test_full_disk),     T(test_full_tmpfs),
+		T(test_space_returns), T(test_too_much_pending),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

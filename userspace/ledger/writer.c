@@ -72,9 +72,14 @@ static int reserve_room(struct ledger *l, uint64_t need, bool closing)
 		return -EIO;
 	if (s->planned + need <= s->reserved)
 		return 0;
-	err = l->io->reserve(l->io->ctx, s->fd, s->reserved, ledger_grow_bytes(l));
-	if (!err)
-		s->reserved += ledger_grow_bytes(l);
+	/* On a nearly full disk the large step fails while small ones still find room. */
+	for (uint64_t step = ledger_grow_bytes(l);; step = GROW_LEAST) {
+		err = l->io->reserve(l->io->ctx, s->fd, s->reserved, step);
+		if (!err)
+			s->reserved += step;
+		if (err != -ENOSPC || step == GROW_LEAST)
+			break;
+	}
 	return err;
 }
 

@@ -12,13 +12,15 @@
 #include <pthread.h>
 
 #include "ledger/leaf.h"
+#include "ledger/hasher.h"
 #include "ledger/ledger.h"
 #include "ledger/scan.h"
 #include "ledger/tree.h"
 
-#define CLOSING_RESERVE (64ULL << 10) /* kept for the last words on a full disk */
-#define RESERVE_DEFAULT (16ULL << 20) /* of a new segment */
-#define CHUNK_BYTES	(1U << 20)    /* a batch is closed once its entries reach this */
+#define CLOSING_RESERVE (64ULL << 10)	      /* kept for the last words on a full disk */
+#define GROW_LEAST	(4 * CLOSING_RESERVE) /* more than the largest entry and the closing reserve */
+#define RESERVE_DEFAULT (16ULL << 20)	      /* of a new segment */
+#define CHUNK_BYTES	(1U << 20)	      /* a batch is closed once its entries reach this */
 #define ROOTS_RESERVE	(64ULL << 10)
 
 struct segment {
@@ -79,6 +81,7 @@ struct ledger {
 	size_t state_len;
 	bool failed; /* a write or fdatasync failed: nothing more is signed */
 	struct nonce_source *nonces;
+	struct leaf_hasher *hasher;
 	struct leaf_cache *leaves;
 
 	bool threaded;
@@ -100,7 +103,7 @@ static inline uint64_t ledger_grow_bytes(const struct ledger *l)
 {
 	uint64_t half = (l->options.reserve_bytes ? l->options.reserve_bytes : RESERVE_DEFAULT) / 2;
 
-	return half > 2 * CLOSING_RESERVE ? half : 2 * CLOSING_RESERVE;
+	return half > GROW_LEAST ? half : GROW_LEAST;
 }
 
 /* The root over everything appended. */
