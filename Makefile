@@ -151,7 +151,7 @@ install: all
 clean:
 	rm -rf $(O)
 
--include $(shell [ -d $(O) ] && find $(O) -name '*.d')
+-include $(shell [ -d $(O) ] && find $(O) -type f -name '*.d')
 
 .PHONY: all units check fuzz fuzz-smoke helpers benches bench test demo lint install clean
 .DELETE_ON_ERROR:
