@@ -2,7 +2,7 @@
 # make [V=1] [O=DIR]        munimentd and muniment in DIR (build)
 # make check                unit tests under ASan and UBSan, no root
 # make test                 everything: scripts/test
-# make demo | bench | lint | fuzz | install DESTDIR=
+# make demo | bench | lint | fuzz | crash | install DESTDIR=
 
 O        ?= build
 CC       ?= cc
@@ -130,6 +130,13 @@ bench: all benches
 test:
 	$(Q)scripts/test
 
+# kill -9 at CRASH_ROUNDS random moments, on 6.12: about 20 s each
+CRASH_ROUNDS ?= 200
+
+crash: all helpers
+	$(Q)scripts/guest 6.12 --mem 1536M --timeout $$(($(CRASH_ROUNDS) * 60 + 600)) --env MECHANISM=lsm --env TREE=$(CURDIR) \
+		--env BUILD=$(CURDIR)/$(O) --env CASE_DIR=/tmp/crash -- sh -c 'mkdir /tmp/crash && tests/crash/crash.sh $(CRASH_ROUNDS)'
+
 demo:
 	$(Q)scripts/demo
 
@@ -153,5 +160,5 @@ clean:
 
 -include $(shell [ -d $(O) ] && find $(O) -type f -name '*.d')
 
-.PHONY: all units check fuzz fuzz-smoke helpers benches bench test demo lint install clean
+.PHONY: all units check fuzz fuzz-smoke helpers benches bench test crash demo lint install clean
 .DELETE_ON_ERROR:

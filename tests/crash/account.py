@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts for every number that a CPU gave and for every access that happened, from a ledger's entries alone.
+
+account.py ENTRIES STORE OPENED TRIED: ENTRIES is what `muniment log show --json` printed, of one boot and one ring, ended
+by a `stop` entry; OPENED and TRIED are how often the permitted process and the intruder of crash.sh opened files below
+STORE. Ends with 1 and says why if anything is missing or there twice.
+"""
+import collections
+import json
+import sys
+
+
+def main():
+    entries_path, store, opened, tried = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    seen = collections.defaultdict(collections.Counter)
+    lost = collections.defaultdict(set)
+    kinds = collections.Counter()
+    friend = foe = cut = 0
+    numbers = None
+    with open(entries_path, encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            own = entry["unmapped"]["muniment"]
+            kind = own.get("kind")
+            if kind is None:
+                metadata = entry["metadata"]
+                seen[metadata["log_source"]][metadata["sequence"]] += 1
+                user = entry["actor"]["user"].get("name")
+                if entry["file"]["path"].startswith(store + "/") and own["operations"] == ["read"]:
+                    if entry["actor"]["process"]["name"] == "perl" and entry["activity_id"] == 14:
+                        friend += user == "daemon"
+                        foe += user == "root"
+                continue
+            kinds[kind] += 1
+            if kind == "loss":
+                for r in own["ranges"]:
+                    lost["cpu%d" % r["cpu"]].update(range(r["first"], r["first"] + r["count"]))
+            if kind == "recovered":
+                cut += own["cut_entries"]
+            if kind == "stop":
+                numbers = own["numbers"]
+    problems = []
+    if numbers is None:
+        problems.append("the last daemon's stop entry has no numbers")
+    for n in numbers or []:
+        cpu = "cpu%d" % n["cpu"]
+        twice = [s for s, count in seen[cpu].items() if count > 1]
+        both = set(seen[cpu]) & lost[cpu]
+        print("%s: last %d, in entries %d, own %d, lost %d" % (cpu, n["last"], len(seen[cpu]), n["own"], len(lost[cpu])))
+        if twice:
+            problems.append("%s: %d numbers stand in two entries, such as %d" % (cpu, len(twice), twice[0]))
+        if both:
+            problems.append("%s: %d numbers are lost and there" % (cpu, len(both)))
+        if len(set(seen[cpu]) | lost[cpu]) + n["own"] != n["last"]:
+            problems.append("%s: entries, losses and own numbers do not sum up to the last number" % cpu)
+        if n["lost"] != len(lost[cpu]):
+            problems.append("%s: the stop entry counts %d lost" % (cpu, n["lost"]))
+    print("entries of the daemon: %s; cut and written anew: %d" % (dict(kinds), cut))
+    print("opened %d, in the ledger %d; tried %d, in the ledger %d" % (opened, friend, tried, foe))
+    if friend != opened:
+        problems.append("of %d permitted opens %d are in the ledger" % (opened, friend))
+    lost_all = sum(len(l) for l in lost.values())
+    if not foe <= tried <= foe + lost_all:
+        problems.append("of %d attempts %d are in the ledger, %d numbers lost" % (tried, foe, lost_all))
+    if not kinds["recovered"]:
+        problems.append("no recovered entry")
+    print("\n".join(problems) or "all accounted for")
+    return 1 if problems else 0
+
+
+sys.exit(main())

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Other system calls to a record: file handles, O_PATH, io_uring, and descriptors that were opened before there was a
+# policy or handed over by somebody who may. Run by tests/guest/run-in-guest.sh.
+# shellcheck source=tests/guest/lib.sh
+. "$TREE/tests/guest/lib.sh"
+# shellcheck source=tests/guest/muniment.sh
+. "$TREE/tests/guest/muniment.sh"
+
+mkdir disk && truncate -s 64M ext4.img && mkfs.ext4 -q ext4.img && mount -o loop ext4.img disk || exit
+S=$CASE_DIR/disk/store
+mkdir -p "$S/ward" "$CASE_DIR/disk/elsewhere" && echo "$MARKER" >"$S/ward/record" && sync
+R=$S/ward/record
+HELD=(read preadv2 sendfile splice copy_file_range uring-read uring-poll uring-registered)
+WHO="user=root program=$HELPERS/reach"
+export REACH_MOUNT=$CASE_DIR/disk
+
+reach() {
+	"$HELPERS/reach" "$@"
+}
+
+
+opening() {
+	local way
+	for way in read mmap o_path handle uring; do
+		m_attack "opened anew: $way" "$WHO path=$R hook=file_open operations=read" reach "$way" "$R"
+	done
+	# Without a cached dentry, the handle leads to an inode whose directories are not known: denied all the same.
+	m_attack "opened anew: a handle after drop_caches" "$WHO" reach cold-handle "$R"
+}
+
+# Opens the record by way $1 and reads on a word, from release.
+hold() {
+	mkfifo "go.$1"
+	(
+		reach "$1" "$R" "go.$1" >"out.$1" 2>"err.$1"
+		echo $? >"status.$1"
+	) &
+	t_wait 20 test -e "go.$1.ready"
+}
+
+release() {
+	echo >"go.$1"
+	t_wait 20 test -s "status.$1"
+	cat "out.$1"
+	cat "err.$1" >&2
+	return "$(<"status.$1")"
+}
+
+# User daemon opens it, which it may, and hands the descriptor to user games, which may not.
+pass_on() {
+	local status
+	REACH_SOCKET=$CASE_DIR/pass/socket as daemon "$HELPERS/reach" give "$R" &
+	t_wait 20 test -S pass/socket
+	as games "$HELPERS/reach" take "$CASE_DIR/pass/socket"
+	status=$?
+	rm -f pass/socket
+	wait
+	return $status
+}
+
+
+mkdir pass && chmod 777 pass
+m_unguarded opening
+m_unguarded m_attack "handed over by SCM_RIGHTS" "" pass_on
+for way in "${HELD[@]}"; do
+	m_unguarded m_attack "$way" "" reach "$way" "$R"
+	hold "$way" || t_fail "the record is held open for $way" "$(<"err.$way")"
+done
+exec 7<"$R"
+m_policy_of "$S"
+m_start
+m_guarded opening
+for way in "${HELD[@]}"; do
+	m_attack "held since before: $way" "$WHO path=$R hook=file_permission operations=read" release "$way"
+done
+m_attack "held since before: inherited" "user=root program=/usr/bin/cat path=$R hook=file_permission" sh -c "cat <&7"
+exec 7<&-
+m_allowed "the role by io_uring" "user=daemon program=$HELPERS/reach path=$R" as daemon "$HELPERS/reach" uring "$R"
+m_attack "handed over by SCM_RIGHTS" "user=games program=$HELPERS/reach path=$R hook=file_permission operations=read" pass_on
+m_events
+m_verify
+m_stop
+t_done

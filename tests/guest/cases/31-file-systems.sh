@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+#
+# A store on each file system: ext4, xfs, a btrfs subvolume (whose neighbours number their inodes alike), tmpfs, and a
+# mount below the store's path. Run by tests/guest/run-in-guest.sh.
+# shellcheck source=tests/guest/lib.sh
+. "$TREE/tests/guest/lib.sh"
+# shellcheck source=tests/guest/muniment.sh
+. "$TREE/tests/guest/muniment.sh"
+
+TYPES=(ext4 xfs btrfs tmpfs)
+
+make_place() {
+	mkdir "$1" || return
+	if [[ $1 == tmpfs ]]; then
+		mount -t tmpfs -o size=16M case "$1"
+		return
+	fi
+	truncate -s 320M "$1.img" && "mkfs.$1" -q "$1.img" && mount -o loop "$1.img" "$1"
+}
+
+for type in "${TYPES[@]}"; do
+	make_place "$type" || t_fail "a place on $type"
+	mkdir -p "$type/outside"
+	[[ $type == btrfs ]] || mkdir -p "$type/store"
+done
+btrfs -q subvolume create btrfs/store && btrfs -q subvolume create btrfs/neighbour || exit
+for type in "${TYPES[@]}"; do
+	mkdir -p "$type/store/ward" "$type/store/below" && echo "$MARKER" >"$type/store/ward/record"
+	echo "$MARKER" >"$type/outside/letter"
+done
+# The same inode numbers as in the store's subvolume.
+mkdir btrfs/neighbour/ward btrfs/neighbour/below && echo "$MARKER" >btrfs/neighbour/ward/record
+mount -t tmpfs -o size=1M case ext4/store/below && echo "$MARKER" >ext4/store/below/record
+
+WHO="user=root program=/usr/bin/cat operations=read"
+BELOW=$CASE_DIR/ext4/store/below/record
+
+outside() {
+	local type
+	for type in "${TYPES[@]}"; do
+		m_allowed "outside the store on $type" "" cat "$type/outside/letter"
+	done
+	m_allowed "a neighbouring subvolume" "" cat btrfs/neighbour/ward/record
+}
+
+attacks() {
+	local type
+	for type in "${TYPES[@]}"; do
+		m_attack "a record on $type" "$WHO path=$CASE_DIR/$type/store/ward/record" cat "$type/store/ward/record"
+	done
+	m_attack "a file system mounted below the store" "$WHO path=$BELOW" cat "$BELOW"
+}
+
+t_equal "the subvolumes number alike" "$(stat -c %i btrfs/store/ward/record)" "$(stat -c %i btrfs/neighbour/ward/record)"
+m_unguarded attacks
+m_policy <<END
+version: 1
+mode: enforce
+stores:
+  ehr: {paths: [$(for type in "${TYPES[@]}"; do printf '%s/%s/store, ' "$CASE_DIR" "$type"; done | sed 's/, $//')]}
+roles:
+  clinic: {users: [daemon]}
+grants:
+  - {role: clinic, store: ehr, access: [list, read, write]}
+END
+m_start
+m_guarded attacks
+outside
+for type in "${TYPES[@]}"; do
+	m_allowed "the role on $type" "user=daemon path=$CASE_DIR/$type/store/ward/record" as daemon cat "$type/store/ward/record"
+done
+# A snapshot made from now on is another subvolume; what it shares with the store it holds under other names.
+sync
+echo 3 >/proc/sys/vm/drop_caches
+m_guarded attacks
+outside
+m_events
+m_verify
+m_stop
+t_done
