@@ -19,14 +19,14 @@ int BPF_PROG(fmod_ret__file_permission, struct file *file, int mask, int ret)
 SEC("fmod_ret/security_inode_link")
 int BPF_PROG(fmod_ret__inode_link, struct dentry *old, struct inode *dir, struct dentry *new, int ret)
 {
-	return ret ? ret : access__link(old, dir, new, MECHANISM_FMOD_RET);
+	return ret ? ret : border__link(old, dir, new, MECHANISM_FMOD_RET);
 }
 
 SEC("fmod_ret/security_inode_rename")
 int BPF_PROG(fmod_ret__inode_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 	     struct dentry *new, unsigned int flags, int ret)
 {
-	return ret ? ret : access__rename(old, new, flags, MECHANISM_FMOD_RET);
+	return ret ? ret : border__rename(old, new, flags, MECHANISM_FMOD_RET);
 }
 
 #endif

@@ -18,7 +18,7 @@ int BPF_PROG(lsm__file_permission, struct file *file, int mask, int ret)
 SEC("lsm/inode_link")
 int BPF_PROG(lsm__inode_link, struct dentry *old, struct inode *dir, struct dentry *new, int ret)
 {
-	return ret ? ret : access__link(old, dir, new, MECHANISM_LSM);
+	return ret ? ret : border__link(old, dir, new, MECHANISM_LSM);
 }
 
 /* For RENAME_EXCHANGE the kernel calls this hook twice, the second time with both sides swapped. */
@@ -26,7 +26,7 @@ SEC("lsm/inode_rename")
 int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 	     struct dentry *new, int ret)
 {
-	return ret ? ret : access__rename(old, new, 0, MECHANISM_LSM);
+	return ret ? ret : border__rename(old, new, 0, MECHANISM_LSM);
 }
 
 #endif

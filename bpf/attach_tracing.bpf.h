@@ -38,7 +38,7 @@ int BPF_PROG(fentry__bprm_committed_creds)
 SEC("fexit/vfs_rename")
 int BPF_PROG(fexit__vfs_rename)
 {
-	access__renamed();
+	border__renamed();
 	return 0;
 }
 
