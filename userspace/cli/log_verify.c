@@ -163,8 +163,9 @@ static int read_since(const char *command, const char *path, struct buf *note)
 	return err;
 }
 
-static int verify(const char *command, struct verify_options *o, bool json, const char *save)
+static int verify(const char *command, const struct verify_options *options, bool json, const char *save)
 {
+	struct verify_options o = *options;
 	struct report report = {.json = json};
 	struct verify_result result;
 	struct timespec from, to;
@@ -173,11 +174,11 @@ static int verify(const char *command, struct verify_options *o, bool json, cons
 	bool printed;
 	int err;
 
-	o->found = found;
-	o->progress = progress;
-	o->ctx = &report;
+	o.found = found;
+	o.progress = progress;
+	o.ctx = &report;
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	err = ledger_verify(o, &result);
+	err = ledger_verify(&o, &result);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 	if (err) {
@@ -187,9 +188,9 @@ static int verify(const char *command, struct verify_options *o, bool json, cons
 		return err == -EACCES || err == -EPERM || err == -ENOMEM ? EXIT_CANNOT : EXIT_USAGE;
 	}
 	if (json)
-		render_json(&report, &result, o->dir, seconds, &out);
+		render_json(&report, &result, o.dir, seconds, &out);
 	else
-		render_text(&report, &result, o->dir, seconds, &out);
+		render_text(&report, &result, o.dir, seconds, &out);
 	printed = log_print(command, &out);
 	buf_free(&out);
 	buf_free(&report.findings);

@@ -111,37 +111,45 @@ int segment_scan_seek(struct segment_scan *s, uint64_t index)
 	}
 }
 
+/* The place after the last byte of the file behind `at` that is not zero, or `at`. 0 or -errno. */
+static int last_byte(struct segment_scan *s, uint64_t at, uint64_t *ret_end)
+{
+	uint64_t end = at;
+
+	for (;;) {
+		long got;
+
+		s->window_len = 0;
+		got = window_fill(s, at, WINDOW_BYTES);
+		if (got < 0)
+			return (int)got;
+		if (got == 0)
+			break;
+		if (!all_zero(s->window, (size_t)got)) {
+			long i = got;
+
+			while (s->window[i - 1] == 0)
+				i--;
+			end = at + (uint64_t)i;
+		}
+		at += (uint64_t)got;
+	}
+	*ret_end = end;
+	return 0;
+}
+
 int segment_scan_rest(struct segment_scan *s, uint64_t *ret_end, uint64_t *ret_entries)
 {
-	uint64_t at = s->offset, end = s->offset, entries = 0;
+	uint64_t at = s->offset, entries = 0;
 	struct batch b;
-	long got;
 
-	while ((got = window_fill(s, at, BATCH_HEADER_SIZE)) == BATCH_HEADER_SIZE &&
+	while (window_fill(s, at, BATCH_HEADER_SIZE) == BATCH_HEADER_SIZE &&
 	       batch_header_parse(s->window + (at - s->window_at), &b) == 0) {
 		entries += b.count;
 		at += BATCH_HEADER_SIZE + batch_payload_size(&b);
 	}
-	for (at = s->offset;; at += (uint64_t)got) {
-		const uint8_t *bytes;
-
-		s->window_len = 0;
-		got = window_fill(s, at, WINDOW_BYTES);
-		if (got <= 0)
-			break;
-		bytes = s->window;
-		if (!all_zero(bytes, (size_t)got))
-			for (long i = got; i > 0; i--)
-				if (bytes[i - 1]) {
-					end = at + (uint64_t)i;
-					break;
-				}
-	}
-	if (got < 0)
-		return (int)got;
-	*ret_end = end;
 	*ret_entries = entries;
-	return 0;
+	return last_byte(s, s->offset, ret_end);
 }
 
 long batch_leaves(const struct batch *b, const uint8_t *payload, struct tree_hash *leaves)

@@ -87,7 +87,7 @@ static int new_chunk(struct ledger *l, struct chunk **ret_chunk)
 {
 	struct chunk *c;
 
-	if (l->n_chunks == l->chunks_cap) {
+	if (!l->chunks || l->n_chunks == l->chunks_cap) {
 		size_t cap = l->chunks_cap ? 2 * l->chunks_cap : 8;
 
 		c = reallocarray(l->chunks, cap, sizeof(*c));
