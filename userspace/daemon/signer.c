@@ -203,7 +203,7 @@ void signer_stop(struct signer *s)
 int signer_sign(void *ctx, const char *text, size_t n, struct buf *signatures)
 {
 	struct signer *s = ctx;
-	char answer[MESSAGE_MAX];
+	char answer[MESSAGE_MAX] = "";
 	ssize_t got;
 
 	if (send(s->fd, text, n, MSG_NOSIGNAL) != (ssize_t)n)

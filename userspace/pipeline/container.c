@@ -200,7 +200,7 @@ static int cgroup_path(const char *cgroup2, uint64_t id, char *path, size_t size
 	if (n < 0 || (size_t)n < skip || (size_t)n - skip >= size)
 		return -ENOENT;
 	full[n] = '\0';
-	strcpy(path, full + skip);
+	memcpy(path, full + skip, (size_t)n - skip + 1);
 	return 0;
 }
 
@@ -208,7 +208,7 @@ const struct container *containers_find(struct containers *c, const char *cgroup
 					uint64_t now_ns)
 {
 	struct value *v = cache_find(c->cache, &id);
-	char path[PATH_MAX];
+	char path[PATH_MAX] = "";
 
 	if (!v)
 		v = cache_add(c->cache, &id);

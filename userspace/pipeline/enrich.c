@@ -166,7 +166,7 @@ static void find_program(struct enrich *e, const struct record_access *a, struct
 /* A further question may drop an earlier answer from the cache: copies, until the next call. */
 static const char *keep_name(char *copy, const char *name)
 {
-	return name ? strcpy(copy, name) : NULL;
+	return name ? memcpy(copy, name, strlen(name) + 1) : NULL;
 }
 
 void enrich_actor(struct enrich *e, const struct record_access *access, bool rich,

@@ -17,7 +17,7 @@ static void read_word(const char *path, char *out, size_t size)
 		return;
 	text[strcspn(text, " \n")] = '\0';
 	if (strlen(text) < size)
-		strcpy(out, text);
+		memcpy(out, text, strlen(text) + 1);
 }
 
 void host_read(struct host *ret_host)
@@ -25,7 +25,7 @@ void host_read(struct host *ret_host)
 	struct host *h = ret_host;
 
 	if (gethostname(h->name, sizeof(h->name)) || !h->name[0])
-		strcpy(h->name, "localhost");
+		memcpy(h->name, "localhost", sizeof("localhost"));
 	h->name[sizeof(h->name) - 1] = '\0';
 	read_word("/etc/machine-id", h->machine_id, sizeof(h->machine_id));
 	read_word("/proc/sys/kernel/random/boot_id", h->boot_id, sizeof(h->boot_id));

@@ -66,7 +66,7 @@ static int ask_user(uint32_t uid, char *ret_name)
 	if (!err && strlen(entry.pw_name) >= NAMES_SIZE)
 		err = -ENAMETOOLONG;
 	if (!err)
-		strcpy(ret_name, entry.pw_name);
+		memcpy(ret_name, entry.pw_name, strlen(entry.pw_name) + 1);
 	free(scratch);
 	return err;
 }
@@ -87,7 +87,7 @@ static int ask_group(uint32_t gid, char *ret_name)
 		if (!err && strlen(entry.gr_name) >= NAMES_SIZE)
 			err = -ENAMETOOLONG;
 		if (!err)
-			strcpy(ret_name, entry.gr_name);
+			memcpy(ret_name, entry.gr_name, strlen(entry.gr_name) + 1);
 		free(scratch);
 		size *= 4;
 	} while (err == -ERANGE && size <= 64 * (size_t)SCRATCH_MAX);

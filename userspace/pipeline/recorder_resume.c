@@ -79,16 +79,19 @@ static void keep_access(struct recorder *r, json_t *entry)
 
 static void keep_own(struct recorder *r, json_t *entry)
 {
-	json_t *own = json_object_get(json_object_get(entry, "unmapped"), "muniment"), *range;
+	json_t *own = json_object_get(json_object_get(entry, "unmapped"), "muniment");
+	json_t *ranges = json_object_get(own, "ranges");
 	const char *kind = json_string_value(json_object_get(own, "kind")), *hex;
-	size_t i;
 
 	if (!kind)
 		return;
-	json_array_foreach (json_object_get(own, "ranges"), i, range)
+	for (size_t i = 0; i < json_array_size(ranges); i++) {
+		json_t *range = json_array_get(ranges, i);
+
 		keep_numbers(r, json_integer_value(json_object_get(range, "cpu")),
 			     json_integer_value(json_object_get(range, "first")),
 			     json_integer_value(json_object_get(range, "count")), true);
+	}
 	if (!strcmp(kind, "malformed"))
 		keep_numbers(r, json_integer_value(json_object_get(own, "cpu")),
 			     json_integer_value(json_object_get(own, "sequence")), 1, false);
