@@ -3,6 +3,7 @@
 #
 # Who may do what: a role reads and writes with events, everybody else (root included) is denied, a monitored store only
 # records. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh

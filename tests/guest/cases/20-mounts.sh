@@ -3,6 +3,7 @@
 #
 # Other ways to a record's name: mounts, namespaces, chroot, symbolic links, /proc. The store is known by its inode, so
 # none of them matters. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
@@ -26,7 +27,7 @@ by_proc_root() {
 	cat "/proc/$!/root$S/ward/record"
 	local status=$?
 	kill $!
-	return $status
+	return "$status"
 }
 
 by_proc_cwd() {
@@ -37,7 +38,7 @@ by_proc_cwd() {
 	cat "/proc/$!/cwd/record"
 	local status=$?
 	kill $!
-	return $status
+	return "$status"
 }
 
 in_pivoted_root() {

@@ -3,6 +3,7 @@
 #
 # Other system calls to a record: file handles, O_PATH, io_uring, and descriptors that were opened before there was a
 # policy or handed over by somebody who may. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
@@ -57,7 +58,7 @@ pass_on() {
 	status=$?
 	rm -f pass/socket
 	wait
-	return $status
+	return "$status"
 }
 
 

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# runs-on: 6.1/lsm 6.1/fmod_ret 6.12/lsm sid/fmod_ret
 #
 # overlayfs with the store below it, where Linux before 6.8 opens the real file under the overlay's path; and a store that
 # lies on an overlay itself. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh

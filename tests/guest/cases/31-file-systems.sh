@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# runs-on: 6.1/fmod_ret 6.12/lsm sid/fmod_ret
 # timeout: 300
 #
 # A store on each file system: ext4, xfs, a btrfs subvolume (whose neighbours number their inodes alike), tmpfs, and a
 # mount below the store's path. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh

@@ -5,6 +5,7 @@
 #
 # PostgreSQL 15 on an enforcing store: initdb and pgbench run with no denial and every data file's open in the ledger;
 # intruders get no byte of a heap file. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# runs-on: 6.1/fmod_ret 6.12/lsm sid/lsm
 #
 # With --pin the kernel goes on alone when the daemon is killed: the forbidden stay denied, and what was permitted or
 # denied meanwhile stands in the next daemon's ledger. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh

@@ -3,6 +3,7 @@
 #
 # Switching off the kernel's function tracing makes every program that denies fall silent, and its links look attached as
 # before: the canary tells, in the ledger and in the status. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl and jq; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
