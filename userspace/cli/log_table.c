@@ -25,9 +25,17 @@ static size_t add_safe(struct buf *out, const char *s, size_t n)
 		unsigned char c = (unsigned char)s[i];
 		unsigned char next = i + 1 < n ? (unsigned char)s[i + 1] : 0;
 
-		if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0)) {
+		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+
+		if (c < 0x20 || c == 0x7f || c1) {
 			buf_printf(out, "\\x%02x", c);
 			columns += 4;
+			/* Both bytes: the second alone is a control to a terminal that is not in UTF-8. */
+			if (c1) {
+				buf_printf(out, "\\x%02x", next);
+				columns += 4;
+				i++;
+			}
 			continue;
 		}
 		buf_char(out, (char)c);
