@@ -13,7 +13,6 @@
 #include <openssl/evp.h>
 
 #include "base/b64.h"
-#include "ledger/hasher.h"
 #include "ledger/tree.h"
 
 #define N 70
@@ -265,34 +264,16 @@ static void test_altered_proofs(void **state)
 	assert_int_equal(tree_verify_inclusion(&bad, 30, 61, &leaves[30], &root), -EBADMSG);
 }
 
-/* Entries that begin alike for every length, one after another: the same hash as without memory of the one
- * before. */
-static void test_leaf_hasher(void **state)
-{
-	struct leaf_hasher *h = leaf_hasher_new();
-	struct tree_hash got, want;
-	static uint8_t entry[3000];
-
-	(void)state;
-	assert_non_null(h);
-	for (size_t i = 0; i < 20000; i++) {
-		size_t n = i * 7919 % sizeof(entry), at = i * 104729 % sizeof(entry);
-
-		entry[at] = (uint8_t)(entry[at] + 1);
-		leaf_hasher_leaf(h, entry, n, &got);
-		tree_leaf(entry, n, &want);
-		assert_memory_equal(&got, &want, sizeof(got));
-	}
-	leaf_hasher_free(h);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_leaf_hasher),	cmocka_unit_test(test_known_roots),
-		cmocka_unit_test(test_frontier_is_mth), cmocka_unit_test(test_frontier_takes_subtrees),
-		cmocka_unit_test(test_inclusion),	cmocka_unit_test(test_known_inclusion),
-		cmocka_unit_test(test_consistency),	cmocka_unit_test(test_altered_proofs),
+		cmocka_unit_test(test_known_roots),
+		cmocka_unit_test(test_frontier_is_mth),
+		cmocka_unit_test(test_frontier_takes_subtrees),
+		cmocka_unit_test(test_inclusion),
+		cmocka_unit_test(test_known_inclusion),
+		cmocka_unit_test(test_consistency),
+		cmocka_unit_test(test_altered_proofs),
 	};
 
 	return cmocka_run_group_tests(tests, make_leaves, NULL);

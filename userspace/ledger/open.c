@@ -29,7 +29,6 @@ static struct ledger *ledger_new(const struct ledger_options *options)
 	l->job.stage = JOB_FINISHED;
 	l->job_state = JOB_IDLE;
 	l->nonces = nonce_source_new();
-	l->hasher = leaf_hasher_new();
 	l->leaves = leaf_cache_new();
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->changed, NULL);
@@ -67,7 +66,6 @@ void ledger_close(struct ledger *l)
 	free(l->job.chunks);
 	free(l->job.slot);
 	nonce_source_free(l->nonces);
-	leaf_hasher_free(l->hasher);
 	leaf_cache_free(l->leaves);
 	close_fd(l->slots_fd);
 	close_fd(l->roots_fd);

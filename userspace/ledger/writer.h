@@ -12,7 +12,6 @@
 #include <pthread.h>
 
 #include "ledger/leaf.h"
-#include "ledger/hasher.h"
 #include "ledger/ledger.h"
 #include "ledger/scan.h"
 #include "ledger/tree.h"
@@ -81,7 +80,6 @@ struct ledger {
 	size_t state_len;
 	bool failed; /* a write or fdatasync failed: nothing more is signed */
 	struct nonce_source *nonces;
-	struct leaf_hasher *hasher;
 	struct leaf_cache *leaves;
 
 	bool threaded;
