@@ -226,7 +226,7 @@ static void finish(struct keeper *k)
 				       (unsigned)n < k->cpus ? (unsigned)n : k->cpus, true);
 	if (!k->ledger_down)
 		write_stop(k);
-	err = recorder_flush(k->recorder, ring_position(ring));
+	err = recorder_flush(k->recorder, keeper_safe_position(k));
 	if (err)
 		log_error("ledger: the last commit: %s", strerror(-err));
 	else
@@ -264,10 +264,10 @@ void keeper_free(struct keeper *k)
 	control_free(k->control);
 	sink_free(k->sink, SINK_LAST_MS);
 	/*
-	 * A keeper that failed leaves rules and records in the kernel: the next one adopts them, and what is
-	 * pinned goes on deciding meanwhile.
+	 * A keeper that failed, or that had no room for its records, leaves rules and records in the kernel:
+	 * the next one adopts them, and what is pinned goes on deciding meanwhile.
 	 */
-	kernel_close(k->kernel, k->config->pin || k->end == KEEPER_FAILED);
+	kernel_close(k->kernel, k->config->pin || k->end == KEEPER_FAILED || k->full_ns);
 	rmdir(k->config->pin_dir); /* if nothing is left in it */
 	recorder_close(k->recorder);
 	if (k->epoll_fd >= 0)

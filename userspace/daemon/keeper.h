@@ -64,8 +64,8 @@ struct keeper {
 
 	/* CLOCK_MONOTONIC ns; 0: never yet. */
 	uint64_t started_ns, drained_ns, committed_ns, canary_ns, watched_ns, full_ns, retried_ns, pinged_ns;
-	bool committing;
-	int nice; /* of every thread */
+	uint64_t batch_position; /* of the ring, before the batch that was read last */
+	int nice;		 /* of every thread */
 	bool canary_silent;
 	const char *canary_what;
 	uint64_t canary_failures;
@@ -90,6 +90,7 @@ int keeper_start(struct keeper *k);
 /* keeper_ring.c */
 void keeper_drain(struct keeper *k, uint64_t now_ns);
 void keeper_commit(struct keeper *k, uint64_t now_ns);
+uint64_t keeper_safe_position(struct keeper *k);
 void keeper_committed(struct keeper *k, uint64_t now_ns);
 void keeper_ledger_failed(struct keeper *k, int err, const char *doing);
 /* Writes an entry that was begun with recorder_event; failures are told, and end the keeper when the ledger

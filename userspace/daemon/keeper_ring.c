@@ -100,11 +100,16 @@ void keeper_drain(struct keeper *k, uint64_t now_ns)
 
 	k->drained_ns = now_ns;
 	recorder_tick(k->recorder);
-	if (k->ledger_down || still_full(k, now_ns))
+	if (k->ledger_down)
 		return;
+	if (still_full(k, now_ns)) {
+		keeper_commit(k, now_ns); /* what was accepted, and the entry that says so */
+		return;
+	}
 	/* Before reading: what is given after this may still be under way. */
 	n_cpus = kernel_sequences(k->kernel, k->sequences, k->cpus);
 	for (int i = 0; i < BATCHES_MAX && n == BATCH_RECORDS; i++) {
+		k->batch_position = ring_position(ring);
 		n = ring_read(ring, BATCH_RECORDS, recorder_record, k->recorder);
 		if (n < 0)
 			break;
@@ -136,13 +141,22 @@ static bool is_due(struct keeper *k, uint64_t now_ns)
 	return held && since >= IDLE_COMMIT_MS * MS;
 }
 
+/* How far records may be given back with this commit. Those of a batch that stopped half way come again
+ * otherwise. */
+uint64_t keeper_safe_position(struct keeper *k)
+{
+	return recorder_is_stuck(k->recorder) ? k->batch_position : ring_position(kernel_ring(k->kernel));
+}
+
 void keeper_commit(struct keeper *k, uint64_t now_ns)
 {
 	int err;
 
-	if (k->committing || k->ledger_down || !is_due(k, now_ns))
+	/* A commit may have been reaped on the way, when an entry had to wait for it. */
+	ring_release(kernel_ring(k->kernel), recorder_released(k->recorder));
+	if (k->ledger_down || !is_due(k, now_ns))
 		return;
-	err = recorder_commit(k->recorder, ring_position(kernel_ring(k->kernel)));
+	err = recorder_commit(k->recorder, keeper_safe_position(k));
 	if (err == -EAGAIN)
 		return;
 	if (err == -EIO) {
@@ -150,7 +164,6 @@ void keeper_commit(struct keeper *k, uint64_t now_ns)
 		return;
 	}
 	k->committed_ns = now_ns;
-	k->committing = !err;
 	if (err && err != k->commit_error)
 		log_error("ledger: committing: %s; it is tried again", strerror(-err));
 	k->commit_error = err;
@@ -160,7 +173,6 @@ void keeper_committed(struct keeper *k, uint64_t now_ns)
 {
 	int err = recorder_poll(k->recorder);
 
-	k->committing = false;
 	ring_release(kernel_ring(k->kernel), recorder_released(k->recorder));
 	keeper_pace(k);
 	if (err == -EIO || err == -EPIPE || err == -ETIMEDOUT || err == -EKEYREJECTED) {

@@ -44,9 +44,9 @@ struct activity {
 #define TYPE_6	"100106"
 #define TYPE_14 "100114"
 
-static const struct activity create = ACTIVITY(1, "create"), read_ = ACTIVITY(2, "read"),
-			     update = ACTIVITY(3, "write"), delete = ACTIVITY(4, "delete"),
-			     rename_ = ACTIVITY(5, "rename"),
+static const struct activity create = ACTIVITY(1, "create"), link_ = ACTIVITY(1, "link"),
+			     read_ = ACTIVITY(2, "read"), update = ACTIVITY(3, "write"),
+			     delete = ACTIVITY(4, "delete"), rename_ = ACTIVITY(5, "rename"),
 			     attributes = ACTIVITY(6, "change attributes of"), open_ = ACTIVITY(14, "open");
 
 /* First what the hook itself says, then the gravest operation. */
@@ -54,9 +54,11 @@ static const struct activity *activity_of(const struct record_access *a)
 {
 	if (a->operations & OPERATION_BIT(OPERATION_DELETE))
 		return &delete;
+	if (a->hook == HOOK_INODE_LINK)
+		return &link_;
 	if (a->hook == HOOK_INODE_RENAME || (a->operations & OPERATION_BIT(OPERATION_RENAME)))
 		return &rename_;
-	if (a->hook == HOOK_INODE_LINK || (a->operations & OPERATION_BIT(OPERATION_CREATE)))
+	if (a->operations & OPERATION_BIT(OPERATION_CREATE))
 		return &create;
 	if (a->operations & OPERATION_BIT(OPERATION_ATTRIBUTES))
 		return &attributes;

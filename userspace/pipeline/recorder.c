@@ -244,6 +244,11 @@ int recorder_retry(struct recorder *r)
 	return 0;
 }
 
+bool recorder_is_stuck(const struct recorder *r)
+{
+	return r->stuck.len != 0;
+}
+
 bool recorder_is_urgent(const struct recorder *r)
 {
 	return r->urgent;

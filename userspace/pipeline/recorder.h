@@ -75,6 +75,8 @@ struct enrich *recorder_enrich(struct recorder *r);
  */
 int recorder_record(void *recorder, const void *record, size_t size);
 int recorder_retry(struct recorder *r);
+/* True: a record was taken from the ring and is not in the ledger yet. */
+bool recorder_is_stuck(const struct recorder *r);
 
 /* Begins an entry about the daemon: add members of unmapped.muniment to the result, then recorder_event_end.
  */
