@@ -4,6 +4,7 @@
  * Owns the notification socket while it waits. Called by tests/bench/lib.sh.
  *
  * bench_daemon ready SOCKET SECONDS        wait for READY=1 as sd_notify(3) sends it
+ *              cpu PID…                    print the CPU time of these processes, in nanoseconds
  *              size LEDGER                 print how many entries the newest checkpoint covers
  *              await LEDGER SIZE SECONDS   wait until it covers so many; print CLOCK_MONOTONIC then, in
  * nanoseconds
@@ -90,18 +91,40 @@ static int await_size(char **argv)
 	return err;
 }
 
+static int print_cpu(char **argv)
+{
+	unsigned long long sum = 0;
+
+	for (; *argv; argv++) {
+		clockid_t clock;
+		struct timespec t;
+		int err = clock_getcpuclockid(atoi(*argv), &clock);
+
+		if (err)
+			return -err;
+		if (clock_gettime(clock, &t))
+			return -errno;
+		sum += (unsigned long long)t.tv_sec * 1000000000u + (unsigned long long)t.tv_nsec;
+	}
+	printf("%llu\n", sum);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int err = 0;
 
 	if (argc == 4 && !strcmp(argv[1], "ready"))
 		err = wait_ready(argv + 2);
+	else if (argc > 2 && !strcmp(argv[1], "cpu"))
+		err = print_cpu(argv + 2);
 	else if (argc == 3 && !strcmp(argv[1], "size"))
 		err = print_size(argv + 2);
 	else if (argc == 5 && !strcmp(argv[1], "await"))
 		err = await_size(argv + 2);
 	else {
-		fprintf(stderr, "usage: bench_daemon ready SOCKET SECONDS | size LEDGER | await LEDGER SIZE "
+		fprintf(stderr, "usage: bench_daemon ready SOCKET SECONDS | cpu PID… | size LEDGER | await "
+				"LEDGER SIZE "
 				"SECONDS\n");
 		return 2;
 	}

@@ -12,14 +12,14 @@ FILES=()
 # Files four directories deep on their file systems.
 make_files() {
 	local name
-	for name in device="$PLAIN/other" outside="$OUTSIDE" store="$STORE"; do
-		mkdir -p "${name#*=}/a/b" && head -c 8192 /dev/zero >"${name#*=}/a/b/file"
+	for name in device=/other outside=/records/outside store=/records/store; do
+		mkdir -p "$PLAIN${name#*=}/a/b" && head -c 8192 /dev/zero >"$PLAIN${name#*=}/a/b/file"
 		FILES+=("$name/a/b/file")
 	done
 }
 
 measure() {
-	"$BIN/bench_hooks" "${FILES[@]}" >"$OUT/hooks.$1" || fail "bench_hooks fails ($1)"
+	run bench_hooks "${FILES[@]}" >"$OUT/hooks.$1" || fail "bench_hooks fails ($1)"
 	sed "s/^/bench: $1: /" "$OUT/hooks.$1" >&2
 }
 

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What hooks.sh and workloads.sh share: two file systems on tmpfs, one of them with a store, a policy over it, and the
-# daemon started and stopped. Owns the mounts below $PLACE and the daemon it started; sourced by those two, which
-# scripts/bench runs in a guest or in a mount namespace of their own.
+# daemon started and stopped. Workloads run in a root directory on tmpfs with all that they load: a guest's own files
+# come from its host, and its clock leaps while it waits for them. Owns the mounts below $PLACE and the daemon it
+# started; sourced by those two, which scripts/bench runs in a guest or in a mount namespace of their own.
 #
 # Set by the caller: BUILD (with munimentd and bench/), OUT (for results), MECHANISM (lsm or tracing).
 
 PLACE=${BENCH_PLACE:-/run/muniment-bench}
-PLAIN=$PLACE/plain     # a device without a store
+PLAIN=$PLACE/plain     # a device without a store; the workloads' root
 RECORDS=$PLACE/records # the store's device
 STORE=$RECORDS/store
 OUTSIDE=$RECORDS/outside
 STATE=$PLACE/state # key, ledger, sockets, logs
-BIN=$PLAIN/bin
 DAEMON='' RUN=0 LEDGER=''
 
 fail() {
@@ -30,18 +30,34 @@ result() {
 	fi >>"$OUT/results.jsonl"
 }
 
+# Copies the programs with their libraries to the workloads' root, where the store's device appears as /records.
+make_root() {
+	local file
+	mkdir "$PLAIN/bin" "$PLAIN/dev" "$PLAIN/records"
+	cp "$BUILD"/bench/bench_{hooks,workload} /bin/tar /bin/true "$PLAIN/bin/" || fail "cannot copy the workloads"
+	ldd "$PLAIN"/bin/* | grep -o '/[^ ]* (0x' | cut -d' ' -f1 | grep -v ':$' | sort -u | while read -r file; do
+		cp -L --parents "$file" "$PLAIN"
+	done
+	mknod -m 666 "$PLAIN/dev/null" c 1 3 || fail "cannot make a device"
+	mount --bind "$RECORDS" "$PLAIN/records" || fail "cannot bind $RECORDS"
+}
+
 make_places() {
 	local name
 	for name in plain records state; do
 		mkdir -p "$PLACE/$name"
 		mount -t tmpfs -o mode=755 "bench-$name" "$PLACE/$name" || fail "cannot mount a tmpfs on $PLACE/$name"
 	done
-	mkdir "$STORE" "$OUTSIDE" "$BIN" "$STATE/policy"
-	# From tmpfs, so that no workload waits for a disk.
-	cp "$BUILD"/bench/bench_{hooks,workload} /bin/tar /bin/true "$BIN/" || fail "cannot copy the workloads"
+	mkdir "$STORE" "$OUTSIDE" "$STATE/policy"
+	make_root
 	"$BUILD/muniment" key new --name bench.example/records --out "$STATE/key.pem" --ledger "$STATE/ledger" \
 		--same-disk >"$STATE/vkey" || fail "cannot make a key"
 	write_policy
+}
+
+# A workload, in its root.
+run() {
+	chroot "$PLAIN" "$@"
 }
 
 # What an organisation would write, with a role that takes user and program together.
@@ -55,7 +71,7 @@ degraded: allow
 stores:
   records: {paths: [$STORE], class: restricted, audit: required}
 roles:
-  bench: {users: [root], programs: [$BIN/bench_hooks, $BIN/bench_workload]}
+  bench: {users: [root], programs: [$PLAIN/bin/bench_hooks, $PLAIN/bin/bench_workload]}
   owner: {users: [daemon]}
 grants:
   - {role: bench, store: records, access: [list, read]}
@@ -70,7 +86,8 @@ daemon_start() {
 	command=("$BUILD/munimentd" --policy "$STATE/policy" --ledger "$LEDGER" --key "$STATE/key.pem"
 		--run "$STATE/run" --pin-dir /sys/fs/bpf/muniment-bench --events "$LEDGER.events" --same-disk)
 	mkdir -p "$STATE/run"
-	"$BUILD/bench/bench_daemon" ready "$STATE/notify" 120 &
+	# A day: while a guest waits for its host's files, its clock leaps.
+	"$BUILD/bench/bench_daemon" ready "$STATE/notify" 86400 &
 	waiter=$!
 	until [[ -S $STATE/notify ]]; do sleep 0.05; done
 	NOTIFY_SOCKET=$STATE/notify "${command[@]}" >"$STATE/daemon.log" 2>&1 </dev/null &
@@ -100,25 +117,28 @@ daemon_processes() {
 
 # Nanoseconds of CPU that the daemon's processes have used.
 daemon_cpu() {
-	local pid
-	for pid in $(daemon_processes); do
-		cat "/proc/$pid/task"/*/schedstat 2>/dev/null
-	done | awk '{ n += $1 } END { printf "%d\n", n }'
+	local processes
+	mapfile -t processes < <(daemon_processes)
+	"$BUILD/bench/bench_daemon" cpu "${processes[@]}"
 }
 
+# field NAME: MiB of a field of the daemon's /proc/PID/smaps_rollup, all processes.
+memory_of() {
+	awk -v name="$1:" '$1 == name { n += $2 } END { printf "%.1f", n / 1024 }' "$STATE/memory"
+}
+
+# Pss counts every page once: keeper and signer share their libraries, and the ring is mapped twice by its nature.
 # $1: prefix of the results' names.
 report_memory() {
-	local pid name
+	local pid
 	for pid in $(daemon_processes); do
-		name=$(tr '\0' '\n' <"/proc/$pid/comm")
-		awk -v name="$name" '/^(VmRSS|RssAnon|RssFile|RssShmem):/ { printf "%s %s %d\n", name, $1, $2 }' \
-			"/proc/$pid/status"
+		echo "process $(tr '\0' ' ' <"/proc/$pid/comm")"
+		cat "/proc/$pid/smaps_rollup"
 	done >"$STATE/memory"
-	sed 's/^/bench: memory: /; s/$/ kB/' "$STATE/memory" >&2
-	result "$1.resident" "$(awk '$2 == "VmRSS:" { n += $3 } END { printf "%.1f", n / 1024 }' "$STATE/memory")" MiB \
-		at-most 32
-	result "$1.private" "$(awk '$2 ~ /Anon|Shmem/ { n += $3 } END { printf "%.1f", n / 1024 }' "$STATE/memory")" MiB
-	result "$1.keeper" "$(awk '$2 == "VmRSS:" { printf "%.1f", $3 / 1024; exit }' "$STATE/memory")" MiB
+	cp "$STATE/memory" "$OUT/memory"
+	result "$1.pss" "$(memory_of Pss)" MiB at-most 32
+	result "$1.rss" "$(memory_of Rss)" MiB
+	result "$1.anonymous" "$(memory_of Anonymous)" MiB
 }
 
 # Also ends the daemon when a script is stopped.
