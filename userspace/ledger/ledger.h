@@ -51,10 +51,11 @@ struct ledger_options {
 	void (*kept)(void *ctx, uint64_t index, const void *entry, size_t n);
 	void *ctx;
 
-	uint64_t reserve_bytes;	    /* reserved for a segment when it is made; 0: 16 MiB */
-	uint64_t pending_max;	    /* bytes that may wait for a commit; 0: 8 MiB */
-	bool check_all;		    /* rehash every segment at open, not only the last two */
-	bool no_thread;		    /* commits are done inside ledger_commit (tests, tools) */
+	uint64_t reserve_bytes; /* reserved for a segment when it is made; 0: 16 MiB */
+	uint64_t pending_max;	/* bytes that may wait for a commit; 0: 4 MiB (twice that is held while one is
+				   under way) */
+	bool check_all;		/* rehash every segment at open, not only the last two */
+	bool no_thread;		/* commits are done inside ledger_commit (tests, tools) */
 	const struct ledger_io *io; /* NULL: ledger_io_system */
 };
 

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 
-#define PENDING_MAX_DEFAULT (8ULL << 20)
+#define PENDING_MAX_DEFAULT (4ULL << 20)
 
 void ledger_root(const struct ledger *l, struct tree_hash *out)
 {
