@@ -44,8 +44,11 @@ struct ledger_options {
 	 */
 	const struct note_verifier *verifier;
 
-	/* May be NULL: the checkpoint that is now durable, with its signatures, by ledger_poll, ledger_wait
-	 * and ledger_flush. */
+	/*
+	 * May be NULL: the checkpoint that is now durable, with its signatures. Called on the owner's thread
+	 * by whatever reaps the commit: ledger_poll, ledger_wait, ledger_flush, ledger_commit, and an append
+	 * that has to wait for the next segment.
+	 */
 	void (*published)(void *ctx, uint64_t size, const char *note, size_t note_len);
 	/* May be NULL: during ledger_open, each entry that lies above the newest checkpoint and was kept. */
 	void (*kept)(void *ctx, uint64_t index, const void *entry, size_t n);
