@@ -19,16 +19,18 @@
 static char dir[] = "/tmp/muniment-control-XXXXXX";
 static struct control *control;
 static size_t answer_size;
+static bool later;
 
-static void answer(void *ctx, enum control_command command, struct buf *out)
+static bool answer(void *ctx, enum control_command command, struct buf *out)
 {
 	(void)ctx;
 	if (!answer_size) {
 		buf_printf(out, "{\"ok\":true,\"command\":%d}", (int)command);
-		return;
+		return !later;
 	}
 	for (size_t i = 0; i < answer_size; i++)
 		buf_char(out, 'x');
+	return true;
 }
 
 static int connected(void)
@@ -121,6 +123,32 @@ static void test_many_clients(void **state)
 	test_commands(state);
 }
 
+static void test_later(void **state)
+{
+	struct buf done = {0};
+	int fd = connected(), gone = connected(), idle = connected();
+	char text[64];
+	ssize_t n;
+
+	(void)state;
+	later = true;
+	assert_string_equal(ask(fd, "{\"command\":\"reload\"}", 20), "");
+	assert_string_equal(ask(gone, "{\"command\":\"reload\"}", 20), "");
+	later = false;
+	close(gone);
+	control_serve(control);
+	buf_str(&done, "{\"ok\":true}");
+	control_answer(control, &done);
+	n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	assert_int_equal(n, done.len);
+	assert_memory_equal(text, done.data, done.len);
+	assert_int_equal(recv(idle, text, sizeof(text), MSG_DONTWAIT), -1);
+	buf_free(&done);
+	close(fd);
+	close(idle);
+	control_serve(control);
+}
+
 static void test_mode(void **state)
 {
 	char path[128];
@@ -150,7 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands), cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_too_long), cmocka_unit_test(test_many_clients),
-		cmocka_unit_test(test_mode),
+		cmocka_unit_test(test_mode),	 cmocka_unit_test(test_later),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -21,6 +21,7 @@ struct control {
 	int listen_fd;
 	struct sockaddr_un address;
 	int clients[CONTROL_CLIENTS_MAX]; /* -1: free */
+	bool waits[CONTROL_CLIENTS_MAX];  /* for control_answer */
 	control_answer_fn fn;
 	void *ctx;
 	struct buf answer;
@@ -156,6 +157,7 @@ static void accept_client(struct control *c)
 	/* An answer goes out at once or not at all. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	c->clients[place] = fd;
+	c->waits[place] = false;
 }
 
 static void drop_client(struct control *c, int fd)
@@ -167,8 +169,41 @@ static void drop_client(struct control *c, int fd)
 	close(fd);
 }
 
+/* An answer that does not fit is replaced by one that says so; a client that takes none is dropped. */
+static void send_answer(struct control *c, int fd, const struct buf *answer)
+{
+	struct buf refusal = {0};
+
+	if (answer->failed || answer->len > CONTROL_ANSWER_MAX) {
+		control_refuse(&refusal, "the answer does not fit");
+		answer = &refusal;
+	}
+	if (send(fd, answer->data, answer->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		drop_client(c, fd);
+	buf_free(&refusal);
+}
+
+void control_answer(struct control *c, const struct buf *answer)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (c->clients[i] < 0 || !c->waits[i])
+			continue;
+		c->waits[i] = false;
+		send_answer(c, c->clients[i], answer);
+	}
+}
+
+static void let_wait(struct control *c, int fd)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (c->clients[i] == fd)
+			c->waits[i] = true;
+	}
+}
+
 static void serve_client(struct control *c, int fd)
 {
+	bool ready = true;
 	char request[CONTROL_REQUEST_MAX];
 	const char *why = NULL;
 	enum control_command command;
@@ -185,13 +220,11 @@ static void serve_client(struct control *c, int fd)
 	if (command == CONTROL_INVALID)
 		control_refuse(&c->answer, why ? why : "the request is too long");
 	else
-		c->fn(c->ctx, command, &c->answer);
-	if (c->answer.failed || c->answer.len > CONTROL_ANSWER_MAX) {
-		buf_reset(&c->answer);
-		control_refuse(&c->answer, "the answer does not fit");
-	}
-	if (send(fd, c->answer.data, c->answer.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		drop_client(c, fd);
+		ready = c->fn(c->ctx, command, &c->answer);
+	if (ready)
+		send_answer(c, fd, &c->answer);
+	else
+		let_wait(c, fd);
 }
 
 void control_serve(struct control *c)

@@ -24,8 +24,8 @@ enum control_command control_parse(const char *text, size_t n, const char **ret_
 
 struct control;
 
-/* Writes the answer, a JSON object, for a request. */
-typedef void (*control_answer_fn)(void *ctx, enum control_command command, struct buf *answer);
+/* Writes the answer, a JSON object, for a request. False: it comes later, by control_answer. */
+typedef bool (*control_answer_fn)(void *ctx, enum control_command command, struct buf *answer);
 
 /* Listens at run_dir/control (0600). 0 or -errno. */
 int control_new(const char *run_dir, control_answer_fn fn, void *ctx, struct control **ret_control);
@@ -34,6 +34,9 @@ void control_free(struct control *c);
 /* A descriptor that is readable when control_serve has something to do. */
 int control_fd(const struct control *c);
 void control_serve(struct control *c);
+
+/* Sends this to every client that still waits for an answer. */
+void control_answer(struct control *c, const struct buf *answer);
 
 /* {"ok":false,"error":…} */
 void control_refuse(struct buf *answer, const char *why);

@@ -28,14 +28,15 @@
 #define SINK_LAST_MS	2000
 #define EVENTS_PER_WAKE 8
 
-static void on_control(void *ctx, enum control_command command, struct buf *answer)
+static bool on_control(void *ctx, enum control_command command, struct buf *answer)
 {
 	struct keeper *k = ctx;
 
 	if (command == CONTROL_STATUS)
 		keeper_status(k, answer);
 	else
-		keeper_reload(k, "muniment reload", answer);
+		keeper_reload(k, "muniment reload");
+	return command == CONTROL_STATUS;
 }
 
 static int watch_fd(struct keeper *k, int fd, uint32_t events)
@@ -81,6 +82,10 @@ static int open_loop(struct keeper *k)
 		err = control_new(k->config->run, on_control, k, &k->control);
 	if (!err)
 		err = watch_fd(k, control_fd(k->control), EPOLLIN);
+	if (!err)
+		err = keeper_reload_new(k);
+	if (!err)
+		err = watch_fd(k, k->reload_fd, EPOLLIN);
 	return err;
 }
 
@@ -96,7 +101,7 @@ int keeper_new(const struct config *config, struct signer *signer, struct keeper
 	k->config = config;
 	k->signer = signer;
 	k->cpus = (unsigned)cpus;
-	k->epoll_fd = k->signal_fd = k->timer_fd = k->lock_fd = -1;
+	k->epoll_fd = k->signal_fd = k->timer_fd = k->lock_fd = k->reload_fd = -1;
 	k->started_ns = host_monotonic_ns();
 	k->started_ms = (host_boot_ns() + (uint64_t)host_boot_offset_ns()) / MS;
 	k->watchdog_ns = notify_watchdog_ns();
@@ -129,7 +134,7 @@ static void take_signals(struct keeper *k)
 		switch (info.ssi_signo) {
 		case SIGHUP:
 			sink_reopen(k->sink);
-			keeper_reload(k, "SIGHUP", NULL);
+			keeper_reload(k, "SIGHUP");
 			break;
 		case SIGCHLD:
 			if (waitpid(k->signer->pid, NULL, WNOHANG) != k->signer->pid)
@@ -177,6 +182,8 @@ static void handle(struct keeper *k, int fd, uint64_t now_ns)
 		keeper_drain(k, now_ns);
 	} else if (fd == control_fd(k->control)) {
 		control_serve(k->control);
+	} else if (fd == k->reload_fd) {
+		keeper_reload_done(k);
 	} else {
 		keeper_committed(k, now_ns);
 		keeper_commit(k, now_ns);
@@ -257,10 +264,12 @@ int keeper_run(struct keeper *k)
 	return k->end == KEEPER_STOPPED && !k->ledger_down ? EXIT_GOOD : EXIT_CANNOT;
 }
 
-void keeper_free(struct keeper *k)
+bool keeper_free(struct keeper *k)
 {
+	bool ended = !k || keeper_reload_free(k);
+
 	if (!k)
-		return;
+		return true;
 	control_free(k->control);
 	sink_free(k->sink, SINK_LAST_MS);
 	/*
@@ -280,4 +289,5 @@ void keeper_free(struct keeper *k)
 		close(k->lock_fd);
 	free(k->sequences);
 	free(k);
+	return ended;
 }

@@ -52,7 +52,8 @@ struct keeper {
 	struct recorder *recorder;
 	struct sink *sink;
 	struct control *control;
-	int epoll_fd, signal_fd, timer_fd, lock_fd;
+	int epoll_fd, signal_fd, timer_fd, lock_fd, reload_fd;
+	struct reload *reload;
 	enum keeper_end end;
 	unsigned cpus;
 	uint64_t *sequences; /* scratch, cpus */
@@ -82,7 +83,9 @@ struct keeper {
 /* Whether main.c should go on: 0, or the exit status to leave with. */
 int keeper_new(const struct config *config, struct signer *signer, struct keeper **ret_keeper);
 int keeper_run(struct keeper *k);
-void keeper_free(struct keeper *k);
+/* False: a thread hangs in a directory service and still reads the configuration; the process is to end at
+ * once. */
+bool keeper_free(struct keeper *k);
 
 /* keeper_start.c: opens all of it in the order that the privileges ask for; 0 or an exit status. */
 int keeper_start(struct keeper *k);
@@ -107,10 +110,20 @@ void keeper_pace(struct keeper *k);
 /* keeper_policy.c */
 /* Brings a loaded policy into force and takes its image. 0 or -errno, when the former stays in force. */
 int keeper_apply(struct keeper *k, struct policy_loaded *loaded);
-/* Reads the policy anew. answer may be NULL; else a JSON object with the findings. who: "SIGHUP", "muniment
- * reload". */
-void keeper_reload(struct keeper *k, const char *who, struct buf *answer);
 void keeper_write_policy_event(struct keeper *k, const char *who);
+
+/* keeper_reload.c */
+int keeper_reload_new(struct keeper *k);
+/*
+ * Reads the policy anew, on a thread: a directory service that does not answer must not keep records waiting.
+ * who, for the entry: "SIGHUP", "muniment reload" (static text). Clients of the control socket are answered
+ * when it is done.
+ */
+void keeper_reload(struct keeper *k, const char *who);
+/* When reload_fd is readable: brings it into force, or says why not. */
+void keeper_reload_done(struct keeper *k);
+/* False: its thread hangs. */
+bool keeper_reload_free(struct keeper *k);
 
 /* keeper_watch.c */
 void keeper_probe(struct keeper *k, uint64_t now_ns);

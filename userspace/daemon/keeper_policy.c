@@ -3,13 +3,11 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <string.h>
 
 #include "base/b64.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "daemon/notify.h"
 #include "pipeline/host.h"
 
 static uint64_t wall_ms(void)
@@ -81,57 +79,4 @@ void keeper_write_policy_event(struct keeper *k, const char *who)
 			   "the policy enforces; this kernel can only detect, and the policy allows that");
 	json_u64(b, "generation", k->generation);
 	keeper_event_end(k);
-}
-
-static void answer_reload(const struct keeper *k, const struct policy_loaded *loaded, bool accepted,
-			  struct buf *answer)
-{
-	if (!answer)
-		return;
-	json_open(answer, NULL, '{');
-	json_bool(answer, "ok", accepted);
-	if (!accepted)
-		json_str(answer, "error", "the policy is refused; the former one stays in force");
-	json_u64(answer, "generation", k->generation);
-	json_u64(answer, "errors", loaded->errors);
-	json_u64(answer, "warnings", loaded->warnings);
-	/* A thousand findings do not fit into a message, and nobody reads them. */
-	json_strn(answer, "messages", loaded->messages.data ? loaded->messages.data : "",
-		  loaded->messages.len < 32768 ? loaded->messages.len : 32768);
-	json_close(answer, '}');
-}
-
-static void write_refusal(struct keeper *k, const char *who, const struct policy_loaded *loaded)
-{
-	struct buf *b = recorder_event(k->recorder, OCSF_RELOAD_REFUSED,
-				       "a new policy was refused; the former one stays in force");
-
-	json_str(b, "by", who);
-	json_u64(b, "generation", k->generation);
-	json_u64(b, "errors", loaded->errors);
-	json_strn(b, "messages", loaded->messages.data ? loaded->messages.data : "",
-		  loaded->messages.len < 8192 ? loaded->messages.len : 8192);
-	keeper_event_end(k);
-}
-
-void keeper_reload(struct keeper *k, const char *who, struct buf *answer)
-{
-	struct policy_loaded loaded;
-	bool accepted;
-
-	notify_reloading();
-	accepted = policy_load(k->config, &loaded) && loaded.image && !keeper_apply(k, &loaded);
-	if (accepted) {
-		log_info("policy of generation %u is in force", k->generation);
-		keeper_write_policy_event(k, who);
-	} else {
-		log_error("reload by %s refused; the former policy stays in force\n%s", who,
-			  loaded.messages.data ? loaded.messages.data : "");
-		write_refusal(k, who, &loaded);
-	}
-	answer_reload(k, &loaded, accepted, answer);
-	policy_loaded_free(&loaded);
-	keeper_stamp(k);
-	malloc_trim(0);
-	notify_send("READY=1");
 }

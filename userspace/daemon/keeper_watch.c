@@ -86,7 +86,7 @@ static void watch_stores(struct keeper *k)
 		return;
 	if (!lstat(path, &st)) {
 		k->moved_ns = host_monotonic_ns();
-		keeper_reload(k, "a change of a store's path", NULL);
+		keeper_reload(k, "a change of a store's path");
 	}
 }
 
@@ -118,7 +118,7 @@ void keeper_watch(struct keeper *k)
 	if (changed) {
 		log_info("users or groups changed; the policy is resolved anew");
 		enrich_forget_names(recorder_enrich(k->recorder));
-		keeper_reload(k, "a change of users or groups", NULL);
+		keeper_reload(k, "a change of users or groups");
 	}
 	watch_stores(k);
 	watch_counters(k);

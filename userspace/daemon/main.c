@@ -126,6 +126,7 @@ static int run(const struct config *c)
 	struct signer signer = {.fd = -1};
 	struct keeper *keeper = NULL;
 	int status = check_key_place(c);
+	bool ended;
 
 	if (status)
 		return status;
@@ -135,8 +136,10 @@ static int run(const struct config *c)
 	status = keeper_new(c, &signer, &keeper);
 	if (!status)
 		status = keeper_run(keeper);
-	keeper_free(keeper);
+	ended = keeper_free(keeper);
 	signer_stop(&signer);
+	if (!ended)
+		_exit(status);
 	return status;
 }
 
