@@ -47,11 +47,11 @@ void keeper_pace_start(struct keeper *k)
 
 void keeper_pace(struct keeper *k)
 {
-	uint64_t held = ring_position(kernel_ring(k->kernel)) - recorder_released(k->recorder);
+	uint64_t used = ring_used(kernel_ring(k->kernel));
 
-	if (k->end != KEEPER_RUNS || held > RING_SIZE_BYTES / 2)
+	if (k->end != KEEPER_RUNS || used > RING_SIZE_BYTES / 4 * 3)
 		renice(k, PACE_FULL);
-	else if (held > RING_SIZE_BYTES / 8)
+	else if (used > RING_SIZE_BYTES / 2)
 		renice(k, PACE_BUSY);
 	else
 		renice(k, PACE_IDLE);

@@ -10,8 +10,8 @@
 #include "kernel/ring.h"
 #include "pipeline/host.h"
 
-#define BATCH_RECORDS 1024
-#define BATCHES_MAX   64		    /* before the loop looks at its other descriptors */
+#define BATCH_RECORDS 256
+#define BATCHES_MAX   256		    /* before the loop looks at its other descriptors */
 #define HOLD_BYTES    (RING_SIZE_BYTES / 4) /* records that wait for a commit: more, and it is begun at once */
 #define MS	      1000000ull
 

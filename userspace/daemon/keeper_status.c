@@ -98,7 +98,7 @@ static void add_ledger(const struct keeper *k, struct buf *b)
 	json_close(b, '}');
 	json_open(b, "ring", '{');
 	json_u64(b, "bytes", RING_SIZE_BYTES);
-	json_u64(b, "used", ring_position(kernel_ring(k->kernel)) - recorder_released(k->recorder));
+	json_u64(b, "used", ring_used(kernel_ring(k->kernel)));
 	json_close(b, '}');
 }
 

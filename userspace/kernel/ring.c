@@ -94,6 +94,12 @@ void ring_release(struct ring *r, uint64_t position)
 	__atomic_store_n(r->consumer, position, __ATOMIC_RELEASE);
 }
 
+uint64_t ring_used(const struct ring *r)
+{
+	return __atomic_load_n(r->producer, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(r->consumer, __ATOMIC_RELAXED);
+}
+
 bool ring_is_drained(const struct ring *r)
 {
 	return r->at >= __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);

@@ -34,6 +34,9 @@ long ring_read(struct ring *r, size_t max_records, ring_record_fn fn, void *ctx)
 uint64_t ring_position(const struct ring *r);
 void ring_release(struct ring *r, uint64_t position);
 
+/* Bytes that the kernel cannot use again yet: unread, or read and not released. */
+uint64_t ring_used(const struct ring *r);
+
 /* True when nothing that was committed is unread. */
 bool ring_is_drained(const struct ring *r);
 
