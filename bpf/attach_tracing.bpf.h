@@ -7,6 +7,8 @@
 #ifndef MUNIMENT_ATTACH_TRACING_BPF_H
 #define MUNIMENT_ATTACH_TRACING_BPF_H
 
+#include "bpf/used.bpf.h"
+
 SEC("fentry/commit_creds")
 int BPF_PROG(fentry__commit_creds)
 {
@@ -78,14 +80,28 @@ int BPF_PROG(tracing__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task;
 	struct file *file;
+	bool compat;
+	long fd;
+	u32 mask;
 
 	if (ret < 0)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!tracing__opens(regs->orig_ax, task->thread_info.status & TASK_COMPAT))
+	compat = task->thread_info.status & TASK_COMPAT;
+	if (tracing__opens(regs->orig_ax, compat)) {
+		file = tracing__descriptor(ret);
+		if (file && !(file->f_mode & FMODE_PATH) &&
+		    access__open(file, MECHANISM_TRACING, HOOK_FILE_OPEN))
+			bpf_send_signal(SIGKILL);
 		return 0;
-	file = tracing__descriptor(ret);
-	if (file && !(file->f_mode & FMODE_PATH) && access__open(file, MECHANISM_TRACING, HOOK_FILE_OPEN))
+	}
+	mask = compat ? used__by_compat(regs, regs->orig_ax, &fd)
+		      : used__by(regs, regs->orig_ax & ~0x40000000, &fd);
+	if (!mask)
+		return 0;
+	file = tracing__descriptor(fd);
+	if (file && !(file->f_mode & FMODE_PATH) && !access__is_far(file->f_inode) &&
+	    used__judge(file, mask, MECHANISM_TRACING, HOOK_FILE_PERMISSION))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }

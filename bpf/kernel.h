@@ -152,8 +152,13 @@ struct task_struct {
 
 struct pt_regs {
 	unsigned long orig_ax;
-	unsigned long di;
+	unsigned long bx;
+	unsigned long cx;
+	unsigned long dx;
 	unsigned long si;
+	unsigned long di;
+	unsigned long r8;
+	unsigned long r10;
 };
 
 struct linux_binprm {

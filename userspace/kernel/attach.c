@@ -48,14 +48,15 @@ static const struct table_row table[] = {
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))
 
-/* What no program serves under a mechanism, and why. */
+/* What `tracing` serves with a program that has a row already, and what no program of it serves, and why. */
 static const struct {
 	const char *operation;
+	const char *program;
 	const char *why;
-} tracing_misses[] = {
-	{"read and write", "no tracepoint has the file; opened files are judged when opened"},
-	{"link", "no tracepoint has the inode"},
-	{"rename", "no tracepoint has the inode"},
+} tracing_rest[] = {
+	{"read and write", "tracing__sys_exit", NULL},
+	{"link", NULL, "no tracepoint has the inode"},
+	{"rename", NULL, "no tracepoint has the inode"},
 };
 
 static struct bpf_program *program_of(const struct muniment_bpf *skel, const struct table_row *row)
@@ -177,8 +178,9 @@ void kernel_tell_serving(struct kernel *k)
 			serve(k, table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
 			      table[i].can_prevent, why);
 	for (size_t i = 0;
-	     k->mechanism == MECHANISM_TRACING && i < sizeof(tracing_misses) / sizeof(tracing_misses[0]); i++)
-		serve(k, tracing_misses[i].operation, NULL, false, tracing_misses[i].why);
+	     k->mechanism == MECHANISM_TRACING && i < sizeof(tracing_rest) / sizeof(tracing_rest[0]); i++)
+		serve(k, tracing_rest[i].operation, tracing_rest[i].program, false,
+		      tracing_rest[i].why ? tracing_rest[i].why : why);
 }
 
 bool kernel_can_prevent(const struct kernel *k)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The logic of `tracing` for descriptors in use: which system calls read or write by one, and what becomes of
+ * that. Used by attach_tracing.bpf.h.
+ */
+#ifndef MUNIMENT_USED_BPF_H
+#define MUNIMENT_USED_BPF_H
+
+/*
+ * An open file has been used, seen as the call returns: for `tracing`, where nothing is kept between calls.
+ * What is granted was recorded when the file was opened; here only a denial that is enforced counts, such as
+ * for a descriptor that was inherited, received, shared, or open before the policy.
+ */
+static __noinline int used__judge(struct file *file, u32 mask, u32 mechanism, u32 hook)
+{
+	u64 epoch = maps__epoch();
+	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+	struct inode *inode = file->f_inode;
+
+	if (control.instance != instance || !access__locate(inode, file->f_path.dentry, NULL, epoch, &access))
+		return 0;
+	access.operations = access__using(file, inode, mask);
+	if (!access.operations || access__is_keeper(access.operations))
+		return 0;
+	access__ask(&access, epoch);
+	if ((!access.place.reason && decide_verdict(access.operations, access.granted) == VERDICT_ALLOW) ||
+	    !access__enforces(inode, &access))
+		return 0;
+	access.open_flags = file->f_flags;
+	return access__settle(inode, file->f_path.dentry, &access);
+}
+
+#define MAP_ANONYMOUS 0x20
+
+/* System calls that read or write by descriptor; returns MAY_… bits and the descriptor. i386 numbers. */
+static __always_inline u32 used__by_compat(const struct pt_regs *regs, u32 number, long *ret_fd)
+{
+	*ret_fd = (int)regs->bx;
+	switch (number) {
+	case 4:
+	case 146:
+	case 181:
+	case 334:
+	case 379: /* write, writev, pwrite64, pwritev, pwritev2 */
+		return MAY_WRITE;
+	case 187:
+	case 239: /* sendfile, sendfile64: out, in */
+		*ret_fd = (int)regs->cx;
+		return MAY_READ;
+	case 192: /* mmap2 */
+		*ret_fd = regs->si & MAP_ANONYMOUS ? -1 : (int)regs->di;
+		return MAY_READ;
+	case 3:
+	case 141:
+	case 145:
+	case 180:
+	case 220:
+	case 313:
+	case 333:
+	case 377:
+	case 378:
+		/* read, getdents, readv, pread64, getdents64, splice, preadv, copy_file_range, preadv2 */
+		return MAY_READ;
+	default:
+		return 0;
+	}
+}
+
+/* The same with x86-64 numbers. */
+static __always_inline u32 used__by(const struct pt_regs *regs, u32 number, long *ret_fd)
+{
+	*ret_fd = (int)regs->di;
+	switch (number) {
+	case 1:
+	case 18:
+	case 20:
+	case 296:
+	case 328: /* write, pwrite64, writev, pwritev, pwritev2 */
+		return MAY_WRITE;
+	case 40: /* sendfile: out, in */
+		*ret_fd = (int)regs->si;
+		return MAY_READ;
+	case 9: /* mmap */
+		*ret_fd = regs->r10 & MAP_ANONYMOUS ? -1 : (int)regs->r8;
+		return MAY_READ;
+	case 0:
+	case 17:
+	case 19:
+	case 78:
+	case 217:
+	case 275:
+	case 295:
+	case 326:
+	case 327:
+		/* read, pread64, readv, getdents, getdents64, splice, preadv, copy_file_range, preadv2 */
+		return MAY_READ;
+	default:
+		return 0;
+	}
+}
+
+#endif
