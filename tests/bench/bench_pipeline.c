@@ -4,7 +4,7 @@
  * disk, with commits as the keeper makes them. One JSON line per figure on standard output.
  *
  * usage: bench_pipeline [RECORDS [DIRECTORY]]   DIRECTORY lies on the disk to be measured; the default is
- * build's
+ * the program's
  */
 #include <stdint.h>
 #include <sys/resource.h>
@@ -131,7 +131,10 @@ int main(int argc, char **argv)
 	struct record_view view;
 	struct buf line = {0};
 
-	snprintf(dir, sizeof(dir), "%s/bench-ledger-%d", argc > 2 ? argv[2] : "build", (int)getpid());
+	snprintf(dir, sizeof(dir) - 64, "%s", argc > 2 ? argv[2] : argv[0]);
+	if (argc <= 2 && strrchr(dir, '/'))
+		*strrchr(dir, '/') = '\0';
+	snprintf(dir + strlen(dir), 64, "/bench-ledger-%d", (int)getpid());
 	make_records();
 	r = open_recorder(dir);
 	make_records();

@@ -300,6 +300,9 @@ static void add_metadata(const struct ocsf *o, const struct record_access *a, bo
 {
 	const struct buf *start = &o->metadata[rich][container];
 
+	/* Many accesses share a millisecond: this still belongs to what changes least. */
+	ADD_LITERAL(b, ",\"time\":");
+	buf_u64(b, enrich_wall_ms(o->enrich, a->header.boot_ns) & INT64_MAX);
 	buf_add(b, start->data, start->len);
 	buf_u64(b, a->header.cpu);
 	ADD_LITERAL(b, "\",\"sequence\":");
@@ -308,8 +311,7 @@ static void add_metadata(const struct ocsf *o, const struct record_access *a, bo
 	buf_u64(b, a->header.boot_ns);
 	ADD_LITERAL(b, "\",\"uid\":\"");
 	buf_add(b, nonce, 22);
-	ADD_LITERAL(b, "\"},\"time\":");
-	buf_u64(b, enrich_wall_ms(o->enrich, a->header.boot_ns) & INT64_MAX);
+	ADD_LITERAL(b, "\"}");
 }
 
 /* What an alert tells beyond the record of a granted access. */
