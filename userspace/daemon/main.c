@@ -2,6 +2,7 @@
 /* munimentd: command line and configuration, then the signer, then the keeper. See munimentd(8). */
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,9 @@ int main(int argc, char **argv)
 	struct config config = {0};
 	int status;
 
+	/* Buffers of a burst go back to the system when it is over, instead of staying in the heap. */
+	mallopt(M_MMAP_THRESHOLD, 512 << 10);
+	mallopt(M_TRIM_THRESHOLD, 512 << 10);
 	log_init("munimentd", LOG_LEVEL_INFO);
 	switch (read_line(&line, argc, argv)) {
 	case ARGS_HELP_SHOWN:
