@@ -84,12 +84,13 @@ static bool still_full(struct keeper *k, uint64_t now_ns)
 	return k->full_ns != 0;
 }
 
-/* Numbers that were given before the ring was found empty have come, or are lost. */
+/* Numbers that were given before the ring was found empty have come, or are lost. While it never is, only
+ * holes count. */
 static void account(struct keeper *k, int n_cpus, uint64_t now_ns)
 {
-	if (n_cpus > 0 && ring_is_drained(kernel_ring(k->kernel)))
-		judge(k, recorder_account(k->recorder, k->sequences, (unsigned)n_cpus, false),
-		      "writing a loss", now_ns);
+	unsigned n = n_cpus > 0 && ring_is_drained(kernel_ring(k->kernel)) ? (unsigned)n_cpus : 0;
+
+	judge(k, recorder_account(k->recorder, k->sequences, n, false), "writing a loss", now_ns);
 }
 
 void keeper_drain(struct keeper *k, uint64_t now_ns)
