@@ -188,6 +188,16 @@ struct record_program {
 	char path[];
 };
 
+/* What the kernel side keeps of a program's name for the daemon that takes over: that of the one before died
+ * with it. */
+#define PROGRAM_KEPT 504 /* a longer path is not kept; path_bytes tells */
+struct program_kept {
+	__u32 path_bytes; /* 0: not yet filled in */
+	__u16 path_count;
+	__u16 flags;
+	char path[PROGRAM_KEPT];
+};
+
 /*
  * Records come in these sizes only (a reservation's size must be a constant). A name is copied whole or not
  * at all, hence the slack of one longest name that each size has; the small one takes only short names.
@@ -261,8 +271,10 @@ struct policy_slot {
 struct control {
 	__u64 devices; /* filter: bit (device & 63) is set where a store of either slot lies */
 	__u64 epoch;
-	__u32 instance; /* the loaded object whose programs speak; others stay silent */
-	__u32 keeper;	/* tgid of the daemon while it lists the stores at load: no access by a person */
+	__u32 oldest; /* loaded objects from oldest to instance speak; others stay silent */
+	__u32 instance;
+	__u32 keeper; /* tgid of the daemon while it lists the stores at load: no access by a person */
+	__u32 reserved;
 	struct policy_slot slots[2];
 };
 
@@ -297,6 +309,7 @@ struct identified {
 _Static_assert(sizeof(struct record_header) == 24, "record_header");
 _Static_assert(sizeof(struct record_access) == 160, "record_access");
 _Static_assert(sizeof(struct record_program) == 48, "record_program");
+_Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");
 _Static_assert(sizeof(struct store_rules) == 296, "store_rules");
 _Static_assert(sizeof(struct identified) == 32, "identified");

@@ -55,7 +55,7 @@ static __always_inline int border__link(struct dentry *old, struct inode *dir, s
 	struct inode *inode = old->d_inode;
 	int err;
 
-	if (access__is_far(dir) || control.instance != instance || !inode ||
+	if (access__is_far(dir) || !maps__speaks() || !inode ||
 	    !border__crosses(old, inode, new->d_parent, &access))
 		return 0;
 	access__ask(&access, epoch);
@@ -103,7 +103,7 @@ static __always_inline int border__rename(struct dentry *old, struct dentry *new
 	u64 epoch = maps__epoch();
 	int err;
 
-	if (!(control.devices >> (old->d_sb->s_dev & 63) & 1) || control.instance != instance)
+	if (!(control.devices >> (old->d_sb->s_dev & 63) & 1) || !maps__speaks())
 		return 0;
 	err = border__move(old, new, epoch, mechanism);
 	if (!err && flags & RENAME_EXCHANGE)

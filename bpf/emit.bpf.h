@@ -161,12 +161,29 @@ static __always_inline void emit__header(struct record_header *header, u32 kind,
 	header->boot_ns = bpf_ktime_get_boot_ns();
 }
 
+/* In place: 6.1 takes a map's value from the stack or a map only, and this is too large for the stack. */
+static __always_inline void emit__keep_program(struct object_id *id, const struct record_program *record)
+{
+	static const struct program_kept none = {};
+	struct program_kept *kept;
+
+	bpf_map_update_elem(&programs_sent, id, &none, BPF_ANY);
+	kept = bpf_map_lookup_elem(&programs_sent, id);
+	if (!kept)
+		return;
+	if (bpf_probe_read_kernel(kept->path, sizeof(kept->path), record->path)) {
+		count(COUNTER_READ_FAILED);
+		return;
+	}
+	kept->path_count = record->path_count;
+	kept->path_bytes = record->path_bytes;
+}
+
 static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
 {
 	struct copy copy = {.dentry = dentry, .names = WALK_DEPTH_MAX};
 	struct record_program *record;
 	u64 number = emit__number();
-	u32 sent = 1;
 
 	record = bpf_ringbuf_reserve(&records, sizeof(*record) + PATH_LARGE + PATH_NAME, 0);
 	if (!record) {
@@ -180,8 +197,8 @@ static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
 	record->program = *id;
 	record->flags = 0;
 	emit__header(&record->header, RECORD_PROGRAM, sizeof(*record) + copy.at, number);
+	emit__keep_program(id, record);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	bpf_map_update_elem(&programs_sent, id, &sent, BPF_ANY);
 	return 0;
 }
 

@@ -8,11 +8,21 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* This load's number; programs of an older load fall silent when control.instance moves on. */
+/* This load's number; see maps__speaks. */
 const volatile __u32 instance = 0;
 
 /* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
 struct control control SEC(".data.control") = {};
+
+/*
+ * When a daemon takes over, the programs of two loads hang on the same hooks for a moment. Both speak then:
+ * were there one instant at which the word passes, an access between the two programs of one hook would find
+ * either of them silent.
+ */
+static __always_inline bool maps__speaks(void)
+{
+	return instance - control.oldest <= control.instance - control.oldest;
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -151,12 +161,12 @@ struct {
 	__type(value, struct use);
 } uses SEC(".maps");
 
-/* Programs whose name user space has been sent. */
+/* Programs whose name user space has been sent, and that name. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 2048);
 	__type(key, struct object_id);
-	__type(value, u32);
+	__type(value, struct program_kept);
 } programs_sent SEC(".maps");
 
 /* Read once per access: it says which slot of the maps is in force, and which kept answers still hold. */

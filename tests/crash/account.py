@@ -10,6 +10,8 @@ import collections
 import json
 import sys
 
+TWICE_MAX = 20
+
 
 def main():
     entries_path, store, opened, tried = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -26,11 +28,11 @@ def main():
             if kind is None:
                 metadata = entry["metadata"]
                 seen[metadata["log_source"]][metadata["sequence"]] += 1
-                user = entry["actor"]["user"].get("name")
+                uid = entry["actor"]["user"]["uid"]  # its name may be missing: the daemon does not wait long for it
                 if entry["file"]["path"].startswith(store + "/") and own["operations"] == ["read"]:
                     if entry["actor"]["process"]["name"] == "perl" and entry["activity_id"] == 14:
-                        friend += user == "daemon"
-                        foe += user == "root"
+                        friend += uid == "1"
+                        foe += uid == "0"
                 continue
             kinds[kind] += 1
             if kind == "loss":
@@ -58,10 +60,11 @@ def main():
             problems.append("%s: the stop entry counts %d lost" % (cpu, n["lost"]))
     print("entries of the daemon: %s; cut and written anew: %d" % (dict(kinds), cut))
     print("opened %d, in the ledger %d; tried %d, in the ledger %d" % (opened, friend, tried, foe))
-    if friend != opened:
+    # Around a takeover the programs of two loads speak: an access then may have two entries, each with its number.
+    if not opened <= friend <= opened + TWICE_MAX * kinds["start"]:
         problems.append("of %d permitted opens %d are in the ledger" % (opened, friend))
     lost_all = sum(len(l) for l in lost.values())
-    if not foe <= tried <= foe + lost_all:
+    if not foe - TWICE_MAX * kinds["start"] <= tried <= foe + lost_all:
         problems.append("of %d attempts %d are in the ledger, %d numbers lost" % (tried, foe, lost_all))
     if not kinds["recovered"]:
         problems.append("no recovered entry")

@@ -131,6 +131,11 @@ static int ledger_refused(const struct keeper *k, int err, const struct ledger_r
 	}
 }
 
+static void on_program(void *ctx, const struct record_program *record, size_t size)
+{
+	recorder_know_program(ctx, record, size);
+}
+
 static const char *root_path(const void *ctx, uint32_t generation, uint32_t root)
 {
 	return kernel_root_path(ctx, generation, root);
@@ -160,6 +165,7 @@ static int open_recorder(struct keeper *k, bool adopted, struct ledger_recovery 
 	if (err)
 		return ledger_refused(k, err, recovery);
 	ocsf_set_roots(recorder_ocsf(k->recorder), root_path, k->kernel);
+	kernel_take_programs(k->kernel, on_program, k->recorder);
 	return 0;
 }
 

@@ -5,10 +5,12 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -147,6 +149,18 @@ static void drop_old_links(struct kernel *k)
 	closedir(dir);
 }
 
+/* Ours speak from now on; those of an earlier daemon too until whatever ran has ended. What happens in
+ * between may be recorded twice, never not at all. */
+static void take_over(struct kernel *k)
+{
+	struct control *control = &k->skel->data_control->control;
+
+	__atomic_store_n(&control->instance, k->instance, __ATOMIC_SEQ_CST);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		log_debug("membarrier: %s", strerror(errno));
+	__atomic_store_n(&control->oldest, k->instance, __ATOMIC_SEQ_CST);
+}
+
 int kernel_attach(struct kernel *k)
 {
 	char why[160];
@@ -160,9 +174,7 @@ int kernel_attach(struct kernel *k)
 		if (err)
 			return err;
 	}
-	/* From here on our programs speak and those of an earlier daemon are silent: no gap, nothing twice.
-	 */
-	__atomic_store_n(&k->skel->data_control->control.instance, k->instance, __ATOMIC_SEQ_CST);
+	take_over(k);
 	drop_old_links(k);
 	return 0;
 }

@@ -69,6 +69,14 @@ const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *re
 /* The weakest mechanism over all operations: what "enforce" comes to here. */
 bool kernel_can_prevent(const struct kernel *k);
 
+/*
+ * Hands the names of programs that an earlier daemon was sent to fn, as records of kind RECORD_PROGRAM (size
+ * bytes, valid during the call; sequence means nothing). Call once, after kernel_open and before the ring is
+ * read.
+ */
+typedef void (*kernel_program_fn)(void *ctx, const struct record_program *record, size_t size);
+void kernel_take_programs(struct kernel *k, kernel_program_fn fn, void *ctx);
+
 struct ring *kernel_ring(struct kernel *k);
 int kernel_ring_fd(const struct kernel *k);
 

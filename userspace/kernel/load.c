@@ -171,17 +171,6 @@ static int load_strongest(struct kernel *k)
 	return err == -ENOMEM ? err : -EOPNOTSUPP;
 }
 
-/* Programs of which only an earlier daemon's user space has the names. */
-static void forget_sent_programs(struct kernel *k)
-{
-	int fd = bpf_map__fd(k->skel->maps.programs_sent);
-	struct object_id id;
-
-	while (!bpf_map_get_next_key(fd, NULL, &id))
-		if (bpf_map_delete_elem(fd, &id))
-			break;
-}
-
 int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel, bool *ret_adopted)
 {
 	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -214,7 +203,6 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 		err = kernel_canary_new(k);
 	if (err)
 		goto fail;
-	forget_sent_programs(k);
 	kernel_tell_serving(k);
 	*ret_kernel = k;
 	*ret_adopted = earlier != 0;
@@ -326,6 +314,41 @@ int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
 	sum.missed_runs = kernel_missed_runs(k);
 	*ret_counters = sum;
 	return 0;
+}
+
+/* As the kernel side sent it to the daemon before; -ENAMETOOLONG when only its flag was kept. */
+static int rebuild_program(const struct object_id *id, const struct program_kept *kept,
+			   struct record_program *record)
+{
+	if (!kept->path_bytes || kept->path_bytes > sizeof(kept->path))
+		return -ENAMETOOLONG;
+	memset(record, 0, sizeof(*record));
+	record->header.size = (uint32_t)sizeof(*record) + kept->path_bytes;
+	record->header.kind = RECORD_PROGRAM;
+	record->header.sequence = 1;
+	record->program = *id;
+	record->path_bytes = kept->path_bytes;
+	record->path_count = kept->path_count;
+	record->flags = kept->flags;
+	memcpy(record->path, kept->path, kept->path_bytes);
+	return 0;
+}
+
+void kernel_take_programs(struct kernel *k, kernel_program_fn fn, void *ctx)
+{
+	int fd = bpf_map__fd(k->skel->maps.programs_sent);
+	struct record_program *record = malloc(sizeof(*record) + PROGRAM_KEPT);
+	struct program_kept kept;
+	struct object_id id;
+
+	while (record && !bpf_map_get_next_key(fd, NULL, &id)) {
+		if (!bpf_map_lookup_elem(fd, &id, &kept) && !rebuild_program(&id, &kept, record))
+			fn(ctx, record, record->header.size);
+		/* So that the name is sent again with the program's next access. */
+		if (bpf_map_delete_elem(fd, &id))
+			break;
+	}
+	free(record);
 }
 
 const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32_t root)

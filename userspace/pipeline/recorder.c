@@ -230,6 +230,15 @@ int recorder_record(void *recorder, const void *record, size_t size)
 	return write_access(r, &view);
 }
 
+void recorder_know_program(struct recorder *r, const void *record, size_t size)
+{
+	struct record_view view;
+
+	if (decode_record(record, size, r->options.cpus, &view) == DECODE_OK &&
+	    view.header.kind == RECORD_PROGRAM)
+		enrich_program(r->enrich, &view);
+}
+
 int recorder_retry(struct recorder *r)
 {
 	int err = 0;
