@@ -11,6 +11,7 @@
 
 S=$CASE_DIR/store
 mkdir "$S" && echo "$MARKER" >"$S/record" && touch "$S/$MARKER.txt" && chown -R daemon "$S"
+printf '#!/bin/sh\necho %s\n' "$MARKER" >"$S/run" && chmod 755 "$S/run"
 
 read_by_root() {
 	m_attack "cat by root" "user=root program=/usr/bin/cat path=$S/record operations=read hook=file_open" cat "$S/record"
@@ -20,6 +21,7 @@ read_by_root() {
 	m_attack "ls by root" "user=root program=/usr/bin/ls path=$S operations=list" ls "$S"
 	m_attack "append by root" "user=root program=/usr/bin/dash path=$S/record operations=write" \
 		sh -c "echo more >>$S/record && cat $S/record"
+	m_attack "execution of a record" "user=root program=/usr/bin/env path=$S/run operations=execute" env "$S/run"
 	rm -f copy
 }
 
