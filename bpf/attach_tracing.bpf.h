@@ -115,13 +115,17 @@ int BPF_PROG(tracing__sys_exit, struct pt_regs *regs, long ret)
  * ring.
  */
 SEC("tp_btf/io_uring_complete")
-int BPF_PROG(tracing__io_uring_complete, void *ring, void *request, struct io_uring_cqe *cqe)
+int BPF_PROG(tracing__io_uring_complete, void *ring, void *request)
 {
 	struct io_kiocb *req = bpf_rdonly_cast(request, bpf_core_type_id_kernel(struct io_kiocb));
 	struct file *file = NULL;
-	s32 res = cqe->res;
+	s32 res;
 
-	if (res < 0 || !request)
+	if (!request)
+		return 0;
+	/* Not from the tracepoint's own arguments, which up to Linux 6.12 were the result's parts. */
+	res = req->cqe.res;
+	if (res < 0)
 		return 0;
 	if (req->opcode == IORING_OP_OPENAT || req->opcode == IORING_OP_OPENAT2)
 		file = tracing__descriptor(res);

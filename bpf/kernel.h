@@ -165,13 +165,14 @@ struct linux_binprm {
 	struct file *file;
 };
 
+struct io_cqe {
+	s32 res;
+};
+
 struct io_kiocb {
 	struct file *file;
 	u8 opcode;
-};
-
-struct io_uring_cqe {
-	s32 res;
+	struct io_cqe cqe;
 };
 
 struct seq_file {
