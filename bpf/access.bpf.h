@@ -217,8 +217,7 @@ static __noinline int access__open_near(struct file *file, const struct answer *
 	struct inode *inode = file->f_inode;
 	int err;
 
-	if (!maps__speaks() ||
-	    !access__locate(inode, file->f_path.dentry, known, epoch, &access))
+	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, &access))
 		return 0;
 	access.operations = access__opening(file, inode);
 	access.open_flags = file->f_flags;
@@ -265,8 +264,7 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	struct inode *inode = file->f_inode;
 	int err;
 
-	if (!maps__speaks() ||
-	    !access__locate(inode, file->f_path.dentry, known, epoch, &access))
+	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, &access))
 		return 0;
 	access.operations = access__using(file, inode, mask);
 	if (!access.operations || access__is_keeper(access.operations))

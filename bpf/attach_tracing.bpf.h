@@ -119,6 +119,7 @@ int BPF_PROG(tracing__io_uring_complete, void *ring, void *request)
 {
 	struct io_kiocb *req = bpf_rdonly_cast(request, bpf_core_type_id_kernel(struct io_kiocb));
 	struct file *file = NULL;
+	bool opens;
 	s32 res;
 
 	if (!request)
@@ -127,11 +128,15 @@ int BPF_PROG(tracing__io_uring_complete, void *ring, void *request)
 	res = req->cqe.res;
 	if (res < 0)
 		return 0;
-	if (req->opcode == IORING_OP_OPENAT || req->opcode == IORING_OP_OPENAT2)
+	opens = req->opcode == IORING_OP_OPENAT || req->opcode == IORING_OP_OPENAT2;
+	if (opens)
 		file = tracing__descriptor(res);
 	else if (req->file)
 		file = tracing__file((u64)req->file);
-	if (file && !(file->f_mode & FMODE_PATH) && access__open(file, MECHANISM_TRACING, HOOK_IO_URING))
+	if (!file || file->f_mode & FMODE_PATH || access__is_far(file->f_inode))
+		return 0;
+	if (opens ? access__open(file, MECHANISM_TRACING, HOOK_IO_URING)
+		  : used__judge(file, used__by_io_uring(req->opcode), MECHANISM_TRACING, HOOK_IO_URING))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }

@@ -17,7 +17,7 @@ static __noinline int used__judge(struct file *file, u32 mask, u32 mechanism, u3
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
 	struct inode *inode = file->f_inode;
 
-	if (control.instance != instance || !access__locate(inode, file->f_path.dentry, NULL, epoch, &access))
+	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, NULL, epoch, &access))
 		return 0;
 	access.operations = access__using(file, inode, mask);
 	if (!access.operations || access__is_keeper(access.operations))
@@ -96,6 +96,31 @@ static __always_inline u32 used__by(const struct pt_regs *regs, u32 number, long
 		return MAY_READ;
 	default:
 		return 0;
+	}
+}
+
+/* What an io_uring request did with its file, as MAY_… bits. What is not known to be harmless counts as
+ * reading. */
+static __always_inline u32 used__by_io_uring(u32 opcode)
+{
+	switch (opcode) {
+	case 2:
+	case 5:
+	case 17:
+	case 23:
+	case 30:
+	case 33:
+	case 55:
+	case 61: /* writev, write fixed, fallocate, write, splice and tee (the file is where to), ftruncate,
+		    writev fixed */
+		return MAY_WRITE;
+	case 3:
+	case 6:
+	case 8:
+	case 24: /* fsync, poll, sync_file_range, fadvise */
+		return 0;
+	default:
+		return MAY_READ;
 	}
 }
 
