@@ -101,8 +101,8 @@ void keeper_ledger_failed(struct keeper *k, int err, const char *doing);
 void keeper_event_end(struct keeper *k);
 
 /* keeper_pace.c */
-/* Before the privileges go and before threads are made: may go from PACE_IDLE to PACE_FULL later. */
-void keeper_pace_start(struct keeper *k);
+/* Before the privileges go: the keeper may go from PACE_IDLE to PACE_FULL later. */
+void keeper_pace_start(void);
 /* How hard the keeper works, by what waits in the ring: behind the host's own work, unless records pile up.
  */
 void keeper_pace(struct keeper *k);

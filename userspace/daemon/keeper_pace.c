@@ -35,14 +35,13 @@ static void renice(struct keeper *k, int nice)
 	closedir(tasks);
 }
 
-void keeper_pace_start(struct keeper *k)
+void keeper_pace_start(void)
 {
 	const struct rlimit nice = {20 - PACE_FULL, 20 - PACE_FULL};
 
+	/* Not yet slower: until the programs are attached, nothing is guarded. */
 	if (setrlimit(RLIMIT_NICE, &nice))
 		log_debug("cannot raise the limit of nice: %m");
-	else
-		renice(k, PACE_IDLE);
 }
 
 void keeper_pace(struct keeper *k)

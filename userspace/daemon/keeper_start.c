@@ -80,7 +80,7 @@ static int open_kernel(struct keeper *k, bool *ret_adopted)
 		log_error("this host cannot run any mechanism: %s", strerror(-err));
 		return EXIT_CANNOT;
 	}
-	keeper_pace_start(k);
+	keeper_pace_start();
 	err = privileges_keep_needed();
 	if (err) {
 		log_error("cannot give up privileges: %s", strerror(-err));
