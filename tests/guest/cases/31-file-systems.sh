@@ -19,7 +19,7 @@ make_place() {
 		mount -t tmpfs -o size=16M case "$1"
 		return
 	fi
-	truncate -s 320M "$1.img" && "mkfs.$1" -q "$1.img" && mount -o loop "$1.img" "$1"
+	truncate -s 320M "$1.img" && "mkfs.$1" -q "$1.img" >"$M/mkfs.out" && mount -o loop "$1.img" "$1"
 }
 
 for type in "${TYPES[@]}"; do
