@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "ledger/ledger.h"
+#include "ledger/reader.h"
 #include "ledger/verify.h"
 
 #define ORIGIN "example.org/records"
@@ -231,6 +232,32 @@ static inline void fixture_assert_good(uint64_t size)
 		print_message("finding: %s\n", found.first.text);
 	assert_int_equal(found.total, 0);
 	assert_int_equal(result.checkpoint.size, size);
+}
+
+/* Reads everything back and compares it with what fixture_append wrote. */
+static inline void fixture_assert_entries(uint64_t size)
+{
+	struct ledger_reader *r = NULL;
+	const uint8_t *entry;
+	char want[256];
+	long n;
+
+	assert_int_equal(ledger_reader_open(fixture_dir, &r), 0);
+	assert_int_equal(ledger_reader_size(r), size);
+	for (uint64_t i = 0; i < size; i++) {
+		n = ledger_reader_next(r, &entry);
+		assert_int_equal(n, fixture_entry(i, want));
+		assert_memory_equal(entry, want, (size_t)n);
+	}
+	assert_int_equal(ledger_reader_next(r, &entry), -ENODATA);
+	/* Backwards, by index. */
+	for (uint64_t i = size; i > 0; i -= i > 97 ? 97 : i) {
+		ledger_reader_seek(r, i - 1);
+		n = ledger_reader_next(r, &entry);
+		assert_int_equal(n, fixture_entry(i - 1, want));
+		assert_memory_equal(entry, want, (size_t)n);
+	}
+	ledger_reader_close(r);
 }
 
 #endif

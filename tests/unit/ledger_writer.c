@@ -11,32 +11,6 @@
 #include "ledger/reader.h"
 #include "ledger_fixture.h"
 
-/* Reads everything back and compares it with what fixture_append wrote. */
-static void assert_entries(uint64_t size)
-{
-	struct ledger_reader *r = NULL;
-	const uint8_t *entry;
-	char want[256];
-	long n;
-
-	assert_int_equal(ledger_reader_open(fixture_dir, &r), 0);
-	assert_int_equal(ledger_reader_size(r), size);
-	for (uint64_t i = 0; i < size; i++) {
-		n = ledger_reader_next(r, &entry);
-		assert_int_equal(n, fixture_entry(i, want));
-		assert_memory_equal(entry, want, (size_t)n);
-	}
-	assert_int_equal(ledger_reader_next(r, &entry), -ENODATA);
-	/* Backwards, by index. */
-	for (uint64_t i = size; i > 0; i -= i > 97 ? 97 : i) {
-		ledger_reader_seek(r, i - 1);
-		n = ledger_reader_next(r, &entry);
-		assert_int_equal(n, fixture_entry(i - 1, want));
-		assert_memory_equal(entry, want, (size_t)n);
-	}
-	ledger_reader_close(r);
-}
-
 static void test_new_ledger(void **state)
 {
 	struct ledger_recovery rec;
@@ -76,7 +50,7 @@ static void test_append_commit_reopen(void **state)
 		assert_int_equal(ledger_pending(l), 0);
 		ledger_close(l);
 		fixture_assert_good(size);
-		assert_entries(size);
+		fixture_assert_entries(size);
 	}
 }
 
@@ -102,7 +76,7 @@ static void test_segments_roll(void **state)
 	assert_int_equal(ledger_flush(l, NULL, 0), 0);
 	ledger_close(l);
 	fixture_assert_good(135536);
-	assert_entries(135536);
+	fixture_assert_entries(135536);
 	l = fixture_open(&rec);
 	assert_int_equal(rec.covered, 135536);
 	assert_false(rec.roots_rebuilt);
@@ -191,68 +165,6 @@ static void test_nonces(void **state)
 		assert_string_not_equal(all[i - 1], all[i]);
 	free(all);
 	ledger_close(l);
-}
-
-/* --- the commit thread --- */
-
-struct published {
-	uint64_t size;
-	unsigned count;
-	struct buf note;
-};
-
-static void published(void *ctx, uint64_t size, const char *note, size_t n)
-{
-	struct published *p = ctx;
-
-	p->size = size;
-	p->count++;
-	buf_reset(&p->note);
-	buf_add(&p->note, note, n);
-}
-
-static void test_thread(void **state)
-{
-	struct published p = {0};
-	struct ledger_options o = fixture_options();
-	struct ledger_recovery rec;
-	struct checkpoint c;
-	struct ledger *l = NULL;
-	unsigned busy = 0;
-
-	(void)state;
-	o.no_thread = false;
-	o.published = published;
-	o.ctx = &p;
-	o.pending_max = 100000;
-	assert_int_equal(ledger_open(fixture_dir, &o, &l, &rec), 0);
-	for (unsigned i = 0; i < 150000; i++) {
-		char entry[256];
-		size_t n = fixture_entry(ledger_size(l), entry);
-		int err;
-
-		while ((err = ledger_append(l, entry, n, NULL)) == -EAGAIN) {
-			busy++;
-			assert_int_equal(ledger_wait(l), 0);
-			assert_int_equal(ledger_commit(l, &i, sizeof(i)), 0);
-		}
-		assert_int_equal(err, 0);
-		if (i % 100 == 0) {
-			err = ledger_commit(l, &i, sizeof(i));
-			assert_true(err == 0 || err == -EAGAIN);
-		}
-	}
-	assert_int_equal(ledger_flush(l, NULL, 0), 0);
-	assert_int_equal(p.size, 150000);
-	assert_true(p.count > 2);
-	assert_int_equal(checkpoint_open(p.note.data, p.note.len, note_signer_verifier(fixture_signer), &c),
-			 0);
-	assert_int_equal(c.size, 150000);
-	ledger_close(l);
-	buf_free(&p.note);
-	print_message("%u checkpoints, %u waits\n", p.count, busy);
-	fixture_assert_good(150000);
-	assert_entries(150000);
 }
 
 /* --- bad days --- */
@@ -424,7 +336,7 @@ static void test_full_tmpfs(void **state)
 	assert_int_equal(ledger_flush(l, "stop", 4), 0);
 	ledger_close(l);
 	fixture_assert_good(taken + 5);
-	assert_entries(taken + 5);
+	fixture_assert_entries(taken + 5);
 	l = fixture_open(&rec);
 	assert_int_equal(rec.covered, taken + 5);
 	assert_int_equal(rec.state_len, 4);
@@ -475,7 +387,7 @@ static void test_space_returns(void **state)
 	assert_int_equal(ledger_committed(l), 20);
 	ledger_close(l);
 	fixture_assert_good(20);
-	assert_entries(20);
+	fixture_assert_entries(20);
 }
 
 static void test_too_much_pending(void **state)
@@ -501,13 +413,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_begin, fixture_end)
-		T(test_new_ledger),    T(test_append_commit_reopen),
-		T(test_segments_roll), T(test_state_goes_with_its_entries),
-		T(test_entry_sizes),   T(test_one_writer),
-		T(test_nonces),	       T(test_thread),
-		T(test_signer_fails),  T(test_failed_sync_is_final),
-		T(test_full_disk),     T(test_full_tmpfs),
-		T(test_space_returns), T(test_too_much_pending),
+		T(test_new_ledger),
+		T(test_append_commit_reopen),
+		T(test_segments_roll),
+		T(test_state_goes_with_its_entries),
+		T(test_entry_sizes),
+		T(test_one_writer),
+		T(test_nonces),
+		T(test_signer_fails),
+		T(test_failed_sync_is_final),
+		T(test_full_disk),
+		T(test_full_tmpfs),
+		T(test_space_returns),
+		T(test_too_much_pending),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -303,6 +303,7 @@ static void fill_job(struct ledger *l, const void *state, size_t state_len)
 
 int ledger_commit(struct ledger *l, const void *state, size_t state_len)
 {
+	enum job_state job;
 	int err;
 
 	if (state_len > SLOT_STATE_MAX)
@@ -312,9 +313,11 @@ int ledger_commit(struct ledger *l, const void *state, size_t state_len)
 		return -EIO;
 	if (err)
 		return err;
-	if (job_state(l) == JOB_RUNNING)
+	/* One look: the thread may have finished since the poll, and what it made is not yet taken over. */
+	job = job_state(l);
+	if (job == JOB_RUNNING || job == JOB_DONE)
 		return -EAGAIN;
-	if (job_state(l) == JOB_RETAINED) {
+	if (job == JOB_RETAINED) {
 		submit(l);
 		return l->threaded ? 0 : ledger_poll(l);
 	}
