@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 1
+#define MUNIMENT_ABI_VERSION 2
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -110,7 +110,8 @@ enum reason {
 #define RECORD_FLAG_EXE_CHANGED 0x0008 /* the task set its own /proc/self/exe: it counts as no program */
 #define RECORD_FLAG_BY_LOGIN	0x0010 /* the person was taken from the login uid, else from the acting uid */
 #define RECORD_FLAG_NO_CACHE	0x0020 /* a cache could not be allocated */
-#define RECORD_FLAGS_ALL	0x003f
+#define RECORD_FLAG_SHARED	0x0040 /* the programs of another load speak, too: see record_access.instance */
+#define RECORD_FLAGS_ALL	0x007f
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -173,7 +174,7 @@ struct record_access {
 	__u16 path_count;
 	__u32 path_bytes;
 	char comm[COMM_SIZE];
-	__u32 reserved;
+	__u32 instance; /* number of the load whose program made the record */
 	char path[];
 };
 
@@ -271,10 +272,12 @@ struct policy_slot {
 struct control {
 	__u64 devices; /* filter: bit (device & 63) is set where a store of either slot lies */
 	__u64 epoch;
+	__u64 ring;   /* tells this ring and its numbering from any other; set once by the loader that made it
+		       */
 	__u32 oldest; /* loaded objects from oldest to instance speak; others stay silent */
 	__u32 instance;
-	__u32 keeper; /* tgid of the daemon while it lists the stores at load: no access by a person */
-	__u32 reserved;
+	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
+	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct policy_slot slots[2];
 };
 

@@ -269,7 +269,7 @@ static __always_inline void emit__verdict(struct record_access *record, const st
 	record->wanted = access->wanted;
 	record->enforced = access->enforced;
 	record->reason = access->reason;
-	record->reserved = 0;
+	record->instance = instance;
 }
 
 static __noinline int emit__fill(struct record_access *record, struct inode *inode, struct access *access,
@@ -278,7 +278,8 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	record->path_count = copy->copied;
 	record->path_bytes = copy->at;
 	record->flags = access->flags | (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
-			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0);
+			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0) |
+			(control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
 	emit__actor(record, bpf_get_current_task_btf(), access);
 	emit__object(record, inode);
 	emit__verdict(record, access);

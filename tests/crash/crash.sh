@@ -97,7 +97,8 @@ read -r leaked denied <tell/count.foe
 echo "# opened $opened, refused for want of room $refused; the intruder was denied $denied times"
 [[ $MECHANISM == tracing ]] || t_equal "the intruder never opened a record" 0 "$leaked"
 m_entries >"$M/entries"
-python3 "$TREE/tests/crash/account.py" "$M/entries" "$S" "$opened" "$((leaked + denied))" >"$M/account" 2>&1
+python3 "$TREE/tests/crash/account.py" "$M/entries" "$S" "$opened" "$((leaked + denied))" "$MECHANISM" \
+	>"$M/account" 2>&1
 status=$?
 sed 's/^/# /' "$M/account"
 t_equal "every number and every access is accounted for" 0 $status

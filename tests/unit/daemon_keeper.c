@@ -38,7 +38,7 @@ static struct {
 	int fd, wake_fd;
 	uint8_t *map; /* consumer page, producer page, data, data again */
 	size_t page;
-	uint64_t sequence;
+	uint64_t sequence, ring;
 	bool prevents, adopted, kept, closed, canary_silent, apply_fails;
 	unsigned applied;
 	const char *moved;
@@ -76,6 +76,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 	side.closed = side.kept = false;
 	*ret_kernel = k;
 	*ret_adopted = side.adopted;
+	side.ring += !side.adopted;
 	return 0;
 }
 
@@ -122,6 +123,12 @@ bool kernel_can_prevent(const struct kernel *k)
 struct ring *kernel_ring(struct kernel *k)
 {
 	return k->ring;
+}
+
+uint64_t kernel_ring_id(const struct kernel *k)
+{
+	(void)k;
+	return side.ring;
 }
 
 int kernel_ring_fd(const struct kernel *k)

@@ -50,13 +50,14 @@ static void on_canary(void *ctx, const struct record_access *access)
 
 static void open_it(bool adopted, uint64_t position)
 {
+	static uint64_t ring;
 	const struct recorder_options options = {
 		.ledger_dir = ledger_dir,
 		.origin = "example.org/test",
 		.sign = sign,
 		.verifier = note_signer_verifier(signer),
 		.cpus = 4,
-		.adopted = adopted,
+		.ring = adopted ? ring : ++ring,
 		.ring_position = position,
 		.host = &fixture_host,
 		.names = &fixture_names,
@@ -242,6 +243,46 @@ static void test_canary_and_programs_have_no_entry(void **state)
 	close_it();
 }
 
+/* A record of one load, while another speaks too. */
+static int put_shared(uint64_t sequence, uint32_t instance)
+{
+	struct record_access *a = fixture_access(&record, sequence, "12/scan.dcm");
+
+	a->policy_generation = 1;
+	a->flags |= RECORD_FLAG_SHARED;
+	a->instance = instance;
+	return recorder_record(recorder, record.bytes, record.size);
+}
+
+static void test_twice_at_a_takeover(void **state)
+{
+	struct recorder_counts counts;
+	struct buf numbers = {0};
+
+	(void)state;
+	open_it(false, 0);
+	assert_int_equal(put_shared(1, 8), 0);
+	assert_int_equal(put_shared(2, 7), 0); /* the same access */
+	assert_int_equal(put_shared(3, 8), 0); /* the next one */
+	recorder_count(recorder, &counts);
+	assert_int_equal(counts.events, 2);
+	assert_int_equal(counts.twice, 1);
+	buf_str(&numbers, "{");
+	recorder_add_numbers(recorder, &numbers);
+	assert_string_equal(numbers.data, "{\"numbers\":[{\"cpu\":1,\"last\":3,\"own\":1,\"lost\":0}]");
+	buf_free(&numbers);
+	assert_int_equal(recorder_flush(recorder, 100), 0);
+	close_it();
+	/* Killed now; the ring gives all of them again, with the older load's half of the last. */
+	open_it(true, 0);
+	for (uint64_t i = 1; i <= 4; i++)
+		assert_int_equal(put_shared(i, i % 2 ? 8 : 7), 0);
+	recorder_count(recorder, &counts);
+	assert_int_equal(counts.events, 0);
+	assert_int_equal(counts.twice, 1);
+	close_it();
+}
+
 static void test_malformed_is_kept(void **state)
 {
 	struct recorder_counts counts;
@@ -374,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_canary_and_programs_have_no_entry),
 		cmocka_unit_test(test_malformed_is_kept),
 		cmocka_unit_test(test_new_ring_counts_anew),
+		cmocka_unit_test(test_twice_at_a_takeover),
 		cmocka_unit_test(test_sink),
 	};
 

@@ -141,7 +141,7 @@ static const char *root_path(const void *ctx, uint32_t generation, uint32_t root
 	return kernel_root_path(ctx, generation, root);
 }
 
-static int open_recorder(struct keeper *k, bool adopted, struct ledger_recovery *recovery)
+static int open_recorder(struct keeper *k, struct ledger_recovery *recovery)
 {
 	struct host host;
 	const struct recorder_options options = {
@@ -151,7 +151,7 @@ static int open_recorder(struct keeper *k, bool adopted, struct ledger_recovery 
 		.sign_ctx = k->signer,
 		.verifier = &k->signer->verifier,
 		.cpus = k->cpus,
-		.adopted = adopted,
+		.ring = kernel_ring_id(k->kernel),
 		.ring_position = ring_position(kernel_ring(k->kernel)),
 		.host = &host,
 		.published = on_published,
@@ -257,7 +257,7 @@ int keeper_start(struct keeper *k)
 	if (!status)
 		status = open_kernel(k, &adopted);
 	if (!status)
-		status = open_recorder(k, adopted, recovery);
+		status = open_recorder(k, recovery);
 	if (status)
 		goto out;
 	from = ledger_committed(recorder_ledger(k->recorder));

@@ -78,6 +78,7 @@ static void add_counters(const struct keeper *k, struct buf *b)
 	json_u64(b, "malformed", counts.malformed);
 	json_u64(b, "late", counts.late);
 	json_u64(b, "duplicates", counts.duplicates);
+	json_u64(b, "twice", counts.twice);
 	json_u64(b, "missed_runs", kernel.missed_runs);
 	json_close(b, '}');
 }

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -102,10 +103,10 @@ static int set_pins(struct muniment_bpf *skel, const char *pin_dir)
 	return 0;
 }
 
-/* The instance of the daemon before, by its pinned control map; 0 when there was none. */
+/* The highest number that a load before took, by the pinned control map; 0 when there was none. */
 static uint32_t earlier_instance(const char *pin_dir)
 {
-	struct control control;
+	struct control control = {0};
 	char path[PATH_MAX];
 	__u32 zero = 0;
 	int fd;
@@ -116,9 +117,9 @@ static uint32_t earlier_instance(const char *pin_dir)
 	if (fd < 0)
 		return 0;
 	if (bpf_map_lookup_elem(fd, &zero, &control))
-		control.instance = 0;
+		control.claimed = 0;
 	close(fd);
-	return control.instance;
+	return control.claimed;
 }
 
 static int load_with(struct kernel *k, enum mechanism mechanism)
@@ -171,6 +172,24 @@ static int load_strongest(struct kernel *k)
 	return err == -ENOMEM ? err : -EOPNOTSUPP;
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Notes that this load has been, before it attaches anything: whoever comes next must not take its number. */
+static void claim(struct kernel *k)
+{
+	struct control *control = &k->skel->data_control->control;
+
+	control->claimed = k->instance;
+	if (!control->ring)
+		control->ring = boot_ns();
+}
+
 int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel, bool *ret_adopted)
 {
 	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -203,6 +222,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 		err = kernel_canary_new(k);
 	if (err)
 		goto fail;
+	claim(k);
 	kernel_tell_serving(k);
 	*ret_kernel = k;
 	*ret_adopted = earlier != 0;
@@ -256,6 +276,11 @@ void kernel_close(struct kernel *k, bool keep)
 struct ring *kernel_ring(struct kernel *k)
 {
 	return k->ring;
+}
+
+uint64_t kernel_ring_id(const struct kernel *k)
+{
+	return k->skel->data_control->control.ring;
 }
 
 int kernel_ring_fd(const struct kernel *k)

@@ -58,7 +58,8 @@ int recorder_open(const struct recorder_options *options, struct recorder **ret_
 	r->host = *options->host;
 	r->released = options->ring_position;
 	r->track = track_new(options->cpus);
-	err = r->track ? enrich_new(options->names, NULL, &r->enrich) : -ENOMEM;
+	r->twice = twice_new();
+	err = r->track && r->twice ? enrich_new(options->names, NULL, &r->enrich) : -ENOMEM;
 	if (!err) {
 		r->ocsf = ocsf_new(&r->host, r->enrich);
 		err = r->ocsf ? open_ledger(r, ret_recovery) : -ENOMEM;
@@ -80,6 +81,7 @@ void recorder_close(struct recorder *r)
 	ocsf_free(r->ocsf);
 	enrich_free(r->enrich);
 	track_free(r->track);
+	twice_free(r->twice);
 	buf_free(&r->line);
 	buf_free(&r->stuck);
 	buf_free(&r->event);
@@ -207,6 +209,7 @@ int recorder_record(void *recorder, const void *record, size_t size)
 	struct record_view view;
 	enum decode_error error = decode_record(record, size, r->options.cpus, &view);
 	enum track_verdict verdict;
+	bool second;
 
 	if (r->stuck.len)
 		return -ENOSPC;
@@ -218,13 +221,17 @@ int recorder_record(void *recorder, const void *record, size_t size)
 		enrich_program(r->enrich, &view);
 		return pass_over(r, &view.header);
 	}
+	second = twice_is_second(r->twice, &view.access);
 	r->counts.duplicates += verdict == TRACK_DUPLICATE;
 	r->counts.late += verdict == TRACK_LATE;
 	if (verdict == TRACK_DUPLICATE)
 		return 0;
-	if (view.access.store == STORE_CANARY) {
-		if (r->options.canary)
-			r->options.canary(r->options.ctx, &view.access);
+	if (view.access.store == STORE_CANARY && r->options.canary)
+		r->options.canary(r->options.ctx, &view.access);
+	if (view.access.store == STORE_CANARY)
+		return pass_over(r, &view.header);
+	if (second) {
+		r->counts.twice++;
 		return pass_over(r, &view.header);
 	}
 	return write_access(r, &view);

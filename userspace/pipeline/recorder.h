@@ -26,7 +26,7 @@ struct recorder_options {
 	void *sign_ctx;
 	const struct note_verifier *verifier; /* may be NULL */
 	unsigned cpus;			      /* possible CPUs */
-	bool adopted; /* the ring and its numbering are those of the daemon before: go on where it stopped */
+	uint64_t ring; /* which ring of this boot: counting goes on where the ledger has the same one */
 	uint64_t ring_position; /* where reading begins */
 	const struct host *host;
 	const struct names_source *names; /* NULL: NSS */
@@ -45,6 +45,7 @@ struct recorder_counts {
 	uint64_t lost;
 	uint64_t late;
 	uint64_t duplicates;
+	uint64_t twice; /* records of a second load's programs, at a takeover */
 	uint64_t malformed;
 	uint64_t undetermined;
 	uint64_t alerts;

@@ -3,10 +3,11 @@
  * Going on where the daemon before stopped: the state that goes with each checkpoint, and the entries above
  * it.
  *
- * The state is text: "1 BOOT-ID GENERATION POLICY-SHA256" and a newline, then the numbering (track.h).
+ * The state is text: "2 BOOT-ID RING GENERATION POLICY-SHA256" and a newline, then the numbering (track.h).
  */
 #include "pipeline/recorder_state.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -22,8 +23,10 @@ void recorder_save(struct recorder *r)
 
 	buf_reset(b);
 	hex_encode(r->sha256, POLICY_DIGEST_SIZE, hex);
-	buf_str(b, "1 ");
+	buf_str(b, "2 ");
 	buf_str(b, r->host.boot_id[0] ? r->host.boot_id : "-");
+	buf_char(b, ' ');
+	buf_u64(b, r->options.ring);
 	buf_char(b, ' ');
 	buf_u64(b, r->generation);
 	buf_char(b, ' ');
@@ -132,16 +135,17 @@ static void settle_kept(struct recorder *r)
 }
 
 /* The head of the state; false when it is not one. */
-static bool read_head(struct recorder *r, const char *text, bool *ret_same_boot)
+static bool read_head(struct recorder *r, const char *text, bool *ret_same_ring)
 {
 	char boot[64], hex[65];
 	unsigned generation;
+	uint64_t ring;
 
-	if (sscanf(text, "1 %63s %u %64s\n", boot, &generation, hex) != 3 || strlen(hex) != 64 ||
-	    !read_digest(hex, r->sha256))
+	if (sscanf(text, "2 %63s %" SCNu64 " %u %64s\n", boot, &ring, &generation, hex) != 4 ||
+	    strlen(hex) != 64 || !read_digest(hex, r->sha256))
 		return false;
 	r->generation = generation;
-	*ret_same_boot = !strcmp(boot, r->host.boot_id);
+	*ret_same_ring = !strcmp(boot, r->host.boot_id) && ring == r->options.ring;
 	return true;
 }
 
@@ -149,15 +153,15 @@ void recorder_resume(struct recorder *r, const struct ledger_recovery *recovery)
 {
 	char text[SLOT_STATE_MAX + 1];
 	const char *numbers;
-	bool same_boot = false;
+	bool same_ring = false;
 
 	memcpy(text, recovery->state, recovery->state_len);
 	text[recovery->state_len] = '\0';
 	numbers = strchr(text, '\n');
-	if (recovery->state_len && (!numbers || !read_head(r, text, &same_boot)))
+	if (recovery->state_len && (!numbers || !read_head(r, text, &same_ring)))
 		log_warn("the ledger's state is not readable; record numbers are counted anew");
 	/* Numbers of another boot or of a ring that is gone mean nothing in this one. */
-	r->resumed = same_boot && r->options.adopted;
+	r->resumed = same_ring;
 	if (r->resumed) {
 		if (track_restore(r->track, numbers + 1, strlen(numbers + 1)))
 			log_warn("the numbering in the ledger's state is not readable; it begins anew");

@@ -5,6 +5,7 @@
 
 #include "pipeline/recorder.h"
 #include "pipeline/track.h"
+#include "pipeline/twice.h"
 
 #define COMMITS_MAX 8
 
@@ -21,6 +22,7 @@ struct recorder {
 	struct enrich *enrich;
 	struct ocsf *ocsf;
 	struct track *track;
+	struct twice *twice;
 	struct recorder_counts counts;
 	struct buf line;
 	struct buf stuck; /* the entry that found the disk full */
