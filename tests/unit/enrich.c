@@ -118,6 +118,44 @@ static void test_hanging_directory_costs_little(void **state)
 	names_free(n);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_local_names_wait_for_nobody(void **state)
+{
+	const struct names_source source = {hanging_user, fixture_group_name};
+	char passwd[] = "/tmp/muniment-passwd-XXXXXX", group[] = "/tmp/muniment-group-XXXXXX";
+	int fds[] = {mkstemp(passwd), mkstemp(group)};
+	struct names *n;
+
+	(void)state;
+	assert_true(fds[0] >= 0 && fds[1] >= 0);
+	write_text(
+		passwd,
+		"root:x:0:0:root:/root:/bin/sh\nnot a line\nother:x:0:0::/:/bin/sh\nnurse:x:1000:100::/:\n");
+	write_text(group, "staff:x:50:nurse,root\n");
+	pthread_mutex_lock(&gate);
+	assert_int_equal(names_new(&source, &n), 0);
+	names_read_files(n, passwd, group, 1);
+	assert_string_equal(names_user(n, 0, 2), "root");
+	assert_string_equal(names_user(n, 1000, 2), "nurse");
+	assert_string_equal(names_group(n, 50, 2), "staff");
+	assert_null(names_user(n, 1001, 2)); /* only NSS can tell, and it hangs */
+	pthread_mutex_unlock(&gate);
+	names_read_files(n, "/nonexistent", NULL, 1);
+	names_free(n);
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	unlink(passwd);
+	unlink(group);
+}
+
 static void path_is(const struct mounts *m, uint32_t dev, const char *inside, const char *expected)
 {
 	struct buf out = {0};
@@ -240,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_cache_is_bounded),
 		cmocka_unit_test(test_names_are_remembered),
 		cmocka_unit_test(test_hanging_directory_costs_little),
+		cmocka_unit_test(test_local_names_wait_for_nobody),
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_program_without_record),

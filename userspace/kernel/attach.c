@@ -150,7 +150,7 @@ static void drop_old_links(struct kernel *k)
 }
 
 /* Ours speak from now on; those of an earlier daemon too until whatever ran has ended. What happens in
- * between may be recorded twice, never not at all. */
+ * between is recorded by both, and pipeline/twice.h tells the second record. */
 static void take_over(struct kernel *k)
 {
 	struct control *control = &k->skel->data_control->control;

@@ -24,6 +24,7 @@ struct program {
 
 struct enrich {
 	struct names *names;
+	bool local; /* names by this host's NSS, to which its files belong */
 	struct mounts *mounts;
 	struct containers *containers;
 	struct cache *programs; /* struct object_id → struct program */
@@ -40,6 +41,12 @@ static void program_drop(void *value)
 
 	free(p->path);
 	p->path = NULL;
+}
+
+static void read_local_names(struct enrich *e)
+{
+	if (e->local)
+		names_read_files(e->names, "/etc/passwd", "/etc/group", e->now_ns);
 }
 
 int enrich_new(const struct names_source *source, const char *mountinfo, struct enrich **ret_enrich)
@@ -60,6 +67,8 @@ int enrich_new(const struct names_source *source, const char *mountinfo, struct 
 	if (!e->containers || !e->programs)
 		goto fail;
 	enrich_tick(e);
+	e->local = !source;
+	read_local_names(e);
 	*ret_enrich = e;
 	return 0;
 fail:
@@ -191,6 +200,7 @@ void enrich_actor(struct enrich *e, const struct record_access *access, bool ric
 void enrich_forget_names(struct enrich *e)
 {
 	names_forget(e->names);
+	read_local_names(e);
 }
 
 uint64_t enrich_wall_ms(const struct enrich *e, uint64_t boot_ns)

@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -289,6 +290,38 @@ const char *names_user(struct names *n, uint32_t uid, uint64_t now_ns)
 const char *names_group(struct names *n, uint32_t gid, uint64_t now_ns)
 {
 	return lookup(n, KIND_GROUP, gid, now_ns);
+}
+
+static void know(struct names *n, enum kind kind, uint32_t id, const char *name, uint64_t now_ns)
+{
+	struct name_key key = {kind, id};
+	struct name_value *v = cache_find(n->cache, &key);
+
+	/* The first line with this number counts, as in NSS; and what NSS itself said stands. */
+	if (v || strlen(name) >= NAMES_SIZE)
+		return;
+	v = cache_add(n->cache, &key);
+	v->known = true;
+	v->expires_ns = now_ns + NAMES_TTL_SECONDS * SECOND_NS;
+	memcpy(v->name, name, strlen(name) + 1);
+}
+
+void names_read_files(struct names *n, const char *passwd, const char *group, uint64_t now_ns)
+{
+	FILE *users = passwd ? fopen(passwd, "re") : NULL;
+	FILE *groups = group ? fopen(group, "re") : NULL;
+	const struct passwd *user;
+	const struct group *entry;
+
+	for (int i = 0; users && i < NAMES_FROM_FILES && (user = fgetpwent(users)); i++)
+		know(n, KIND_USER, user->pw_uid, user->pw_name, now_ns);
+	for (int i = 0; groups && i < NAMES_FROM_FILES && (entry = fgetgrent(groups)); i++)
+		know(n, KIND_GROUP, entry->gr_gid, entry->gr_name, now_ns);
+	if (users)
+		fclose(users);
+	if (groups)
+		fclose(groups);
+	n->version++;
 }
 
 void names_forget(struct names *n)

@@ -15,6 +15,7 @@
 #define NAMES_WAIT_MS	  100 /* spent waiting in any second */
 #define NAMES_TTL_SECONDS 300
 #define NAMES_SIZE	  256
+#define NAMES_FROM_FILES  500
 
 struct names;
 
@@ -35,6 +36,12 @@ void names_free(struct names *n);
  * CLOCK_MONOTONIC. */
 const char *names_user(struct names *n, uint32_t uid, uint64_t now_ns);
 const char *names_group(struct names *n, uint32_t gid, uint64_t now_ns);
+
+/*
+ * Takes the names in files of the form of /etc/passwd and /etc/group (NULL: none) as known, so that events of
+ * local users never wait for NSS; up to NAMES_FROM_FILES of each. NSS is asked when they expire.
+ */
+void names_read_files(struct names *n, const char *passwd, const char *group, uint64_t now_ns);
 
 /* /etc/passwd or /etc/group changed: everything is asked again. */
 void names_forget(struct names *n);
