@@ -36,7 +36,7 @@ struct kernel {
 
 static struct {
 	int fd, wake_fd;
-	uint8_t *map; /* consumer page, producer page, data, data again */
+	uint8_t *map; /* consumer page, producer page, data */
 	size_t page;
 	uint64_t sequence, ring;
 	bool prevents, adopted, kept, closed, canary_silent, apply_fails;
@@ -60,9 +60,8 @@ static void ring_put(const void *record, size_t size)
 
 	memcpy(bytes, header, 8);
 	memcpy(bytes + 8, record, size);
-	memcpy(data + at, bytes, size + 8);
-	/* The second mapping of the same pages, which this file is not. */
-	memcpy(data + RING_SIZE_BYTES + at, bytes, size + 8);
+	for (size_t i = 0; i < size + 8; i++)
+		data[(at + i) & (RING_SIZE_BYTES - 1)] = bytes[i];
 	__atomic_store_n(producer, *producer + step, __ATOMIC_RELEASE);
 	eventfd_write(side.wake_fd, 1);
 }
@@ -514,9 +513,9 @@ static int set_up(void **state)
 	side.page = (size_t)sysconf(_SC_PAGESIZE);
 	side.fd = memfd_create("ring", MFD_CLOEXEC);
 	side.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (ftruncate(side.fd, (off_t)(2 * side.page + 2 * RING_SIZE_BYTES)))
+	if (ftruncate(side.fd, (off_t)(2 * side.page + RING_SIZE_BYTES)))
 		return -1;
-	side.map = mmap(NULL, 2 * side.page + 2 * RING_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+	side.map = mmap(NULL, 2 * side.page + RING_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 			side.fd, 0);
 	return side.map == MAP_FAILED ? -1 : 0;
 }
@@ -528,7 +527,7 @@ static int tear_down(void **state)
 	(void)state;
 	json_decref(last_status);
 	config_free(&config);
-	munmap(side.map, 2 * side.page + 2 * RING_SIZE_BYTES);
+	munmap(side.map, 2 * side.page + RING_SIZE_BYTES);
 	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
 	return system(command);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,11 +12,13 @@
 
 struct ring {
 	uint64_t *consumer;	  /* page of our position, writable */
-	const uint64_t *producer; /* page of the kernel's position, then the data twice in a row */
+	const uint64_t *producer; /* page of the kernel's position, then the data */
 	const uint8_t *data;
 	size_t bytes;
 	size_t page;
-	uint64_t at; /* read so far; consumer <= at <= producer */
+	uint64_t at;	/* read so far; consumer <= at <= producer */
+	uint8_t *whole; /* a record that goes round the ring's end, in one piece */
+	size_t whole_bytes;
 };
 
 int ring_new(int map_fd, size_t ring_bytes, struct ring **ret_ring)
@@ -32,7 +35,7 @@ int ring_new(int map_fd, size_t ring_bytes, struct ring **ret_ring)
 	if (map == MAP_FAILED)
 		goto fail;
 	r->consumer = map;
-	map = mmap(NULL, r->page + 2 * ring_bytes, PROT_READ, MAP_SHARED, map_fd, (off_t)r->page);
+	map = mmap(NULL, r->page + ring_bytes, PROT_READ, MAP_SHARED, map_fd, (off_t)r->page);
 	if (map == MAP_FAILED)
 		goto fail;
 	r->producer = map;
@@ -53,8 +56,32 @@ void ring_free(struct ring *r)
 	if (r->consumer)
 		munmap(r->consumer, r->page);
 	if (r->producer)
-		munmap((void *)(uintptr_t)r->producer, r->page + 2 * r->bytes);
+		munmap((void *)(uintptr_t)r->producer, r->page + r->bytes);
+	free(r->whole);
 	free(r);
+}
+
+/*
+ * The kernel maps the data twice in a row, so that records never wrap; but each page that is mapped twice
+ * counts twice as resident, and only one record in some 30,000 goes round the end. NULL: no memory.
+ */
+static const uint8_t *in_one_piece(struct ring *r, const uint8_t *record, size_t size)
+{
+	size_t first = (size_t)(r->data + r->bytes - record);
+
+	if (size <= first)
+		return record;
+	if (size > r->whole_bytes) {
+		uint8_t *larger = realloc(r->whole, size);
+
+		if (!larger)
+			return NULL;
+		r->whole = larger;
+		r->whole_bytes = size;
+	}
+	memcpy(r->whole, record, first);
+	memcpy(r->whole + first, r->data, size - first);
+	return r->whole;
 }
 
 long ring_read(struct ring *r, size_t max_records, ring_record_fn fn, void *ctx)
@@ -67,17 +94,23 @@ long ring_read(struct ring *r, size_t max_records, ring_record_fn fn, void *ctx)
 		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)header, __ATOMIC_ACQUIRE);
 		uint32_t size = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		uint64_t step = (size + BPF_RINGBUF_HDR_SZ + 7ull) / 8 * 8;
-		int stop = 0;
+		const uint8_t *record;
+		int stop;
 
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			break; /* reserved, not yet filled: nothing behind it may be read before it */
 		if (step > r->bytes || step > end - r->at)
 			return -EBADMSG;
-		r->at += step;
-		if (word & BPF_RINGBUF_DISCARD_BIT)
+		if (word & BPF_RINGBUF_DISCARD_BIT) {
+			r->at += step;
 			continue;
+		}
+		record = in_one_piece(r, header + BPF_RINGBUF_HDR_SZ, size);
+		if (!record)
+			return -ENOMEM;
+		r->at += step;
 		n++;
-		stop = fn(ctx, header + BPF_RINGBUF_HDR_SZ, size);
+		stop = fn(ctx, record, size);
 		if (stop)
 			return stop;
 	}

@@ -16,8 +16,7 @@
 
 struct ring;
 
-/* record points into the ring and is valid until it is released. Return 0 to go on, other values end the
- * read. */
+/* record is valid during the call. Return 0 to go on, other values end the read. */
 typedef int (*ring_record_fn)(void *ctx, const void *record, size_t size);
 
 /* map_fd: a BPF_MAP_TYPE_RINGBUF of ring_bytes (a power of two). 0 or -errno. */
@@ -26,7 +25,7 @@ void ring_free(struct ring *r);
 
 /*
  * Hands up to max_records to fn, from where the last read ended. Returns how many, or fn's non-zero value, or
- * -EBADMSG when the ring's own headers make no sense (nothing after that place can be read).
+ * -EBADMSG when the ring's own headers make no sense (nothing after that place can be read), or -ENOMEM.
  */
 long ring_read(struct ring *r, size_t max_records, ring_record_fn fn, void *ctx);
 
