@@ -180,13 +180,35 @@ static __always_inline void access__ask(struct access *access, u64 epoch)
 		access->kept = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 }
 
+/* So that what follows is verified once, not for each way an access can come about. */
+static __always_inline void access__blur(struct access *access)
+{
+	access->place.store = unknown(access->place.store);
+	access->place.reason = unknown(access->place.reason);
+	access->place.walked = unknown(access->place.walked);
+	access->place.names.outside = unknown(access->place.names.outside);
+	access->place.names.count = unknown(access->place.names.count);
+	access->place.names.bytes = unknown(access->place.names.bytes);
+	access->place.names.longest = unknown(access->place.names.longest);
+	access->operations = unknown(access->operations);
+	access->hook = unknown(access->hook);
+	access->mechanism = unknown(access->mechanism);
+	access->slot = unknown(access->slot);
+	access->actor = unknown(access->actor);
+}
+
 /* Judges and records one access. Returns 0 or -EACCES. */
 static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
 {
 	/* Shifts, not branches: the verifier follows every branch into all that comes after. */
 	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
 			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED);
+	access__blur(access);
 	access__judge(inode, access);
+	access->wanted = unknown(access->wanted);
+	access->enforced = unknown(access->enforced);
+	access->reason = unknown(access->reason);
+	access->flags = unknown(access->flags);
 	if (emit__access(inode, dentry, access))
 		return access__unrecorded(inode, access);
 	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;

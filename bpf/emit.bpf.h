@@ -56,7 +56,7 @@ static long emit__measure_name(u32 turn, struct measure *measure)
 }
 
 /* The names between dentry and its store's root, where an earlier walk told which root that is. */
-static __noinline int emit__measure(struct inode *inode, struct dentry *dentry, struct access *access)
+static __always_inline int emit__measure(struct inode *inode, struct dentry *dentry, struct access *access)
 {
 	struct measure measure = {.dentry = dentry, .root_ino = access->place.root_ino, .names.outside = 1};
 	struct place walked;
@@ -78,6 +78,8 @@ struct copy {
 	u32 at;
 	u32 copied;
 	u32 names;
+	u32 failed;
+	u32 pad;
 };
 
 /*
@@ -94,7 +96,7 @@ static __always_inline long emit__copy_name(struct copy *copy, u32 room, u32 nam
 		return 1;
 	barrier_var(len); /* keeps the bounds where the verifier must see them */
 	if (bpf_probe_read_kernel(copy->to + at, len, dentry->d_name.name)) {
-		count(COUNTER_READ_FAILED);
+		copy->failed = 1; /* counted by the caller: from here it would be one frame too deep */
 		return 1;
 	}
 	at += len;
@@ -131,6 +133,8 @@ static __always_inline void emit__copy_names(struct copy *copy, u32 room)
 		bpf_loop(WALK_DEPTH_MAX, emit__copy_medium, copy, 0);
 	else
 		bpf_loop(WALK_DEPTH_MAX, emit__copy_large, copy, 0);
+	if (copy->failed)
+		count(COUNTER_READ_FAILED);
 }
 
 /* The next number on this CPU. Atomic: on a preemptible kernel another task may come in between. */

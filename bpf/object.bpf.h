@@ -126,9 +126,11 @@ static __noinline int object__walk(struct dentry *dentry, struct inode *inode, u
 {
 	struct walk walk = {.dentry = dentry, .slot = slot};
 
-	walk.place.store = STORE_NONE;
+	walk.place.store = unknown(STORE_NONE);
 	walk.place.walked = 1;
-	walk.place.names.outside = 1;
+	walk.place.names.outside = unknown(1);
+	walk.place.names.count = walk.place.names.bytes = walk.place.names.longest = unknown(0);
+	walk.ended = unknown(0);
 	bpf_loop(WALK_DEPTH_MAX, object__step, &walk, 0);
 	if (walk.place.names.outside && !walk.ended) {
 		walk.place.store = STORE_UNDETERMINED;
