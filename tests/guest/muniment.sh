@@ -194,7 +194,7 @@ m_match() {
 				(.[3] | split(" ") | map(select(. != "") | capture("(?<key>[^=]*)=(?<value>.*)")) | from_entries))}
 		| (if .wanted.action then . else .wanted += {wanted: "deny", enforced: "denied", action: "2"} end)
 		| . as $e
-		| (if any($entries[]; . as $entry | .time >= $e.from - 20 and .time <= $e.to + 20 and
+		| (if any($entries[]; . as $entry | .time >= $e.from - 5 and .time <= $e.to + 5 and
 			all($e.wanted | to_entries[]; . as $w | $entry | as_wanted($w.key; $w.value)))
 			then "found" else "missing" end) + " " + .name + "\t" + (.wanted | tostring) + "; at that time: " +
 			([$entries[] | select(.time >= $e.from - 300 and .time <= $e.to + 300) | del(.message)] | tostring)

@@ -9,6 +9,8 @@
 S=$CASE_DIR/store
 mkdir -p "$S/ward" bound elsewhere && echo "$MARKER" >"$S/ward/record" && chown -R daemon "$S"
 R=$S/ward/record OUT=$CASE_DIR/out
+# A handle is opened by a descriptor of the file system; one inside the store would be stopped before.
+export REACH_MOUNT=$CASE_DIR
 WHO="user=root path=$R operations=read reason=not_granted"
 
 in_namespace() {
