@@ -66,4 +66,10 @@ void args_list_free(struct args_list *list);
 /* Exit statuses of every command (DESIGN: good, findings, usage or bad input, cannot be done here). */
 enum { EXIT_GOOD = 0, EXIT_FINDINGS = 1, EXIT_USAGE = 2, EXIT_CANNOT = 3 };
 
+/* The status of a command that its arguments ended: help was shown, or they were bad. */
+static inline int args_exit(enum args_result result)
+{
+	return result == ARGS_HELP_SHOWN ? EXIT_GOOD : EXIT_USAGE;
+}
+
 #endif

@@ -12,7 +12,8 @@
 
 #include "base/args.h"
 
-#define ANSWER_MAX (256u << 10)
+#define RUN_DIR_DEFAULT "/run/muniment"
+#define ANSWER_MAX	(256u << 10)
 
 static int connect_to(const char *run_dir, unsigned timeout_s)
 {
@@ -62,8 +63,9 @@ static const char *reason(ssize_t err)
 	}
 }
 
-int control_ask(const char *command, const char *run_dir, const char *word, unsigned timeout_s,
-		json_t **ret_answer)
+/* 0 and the answer, or an exit status with the reason on standard error. */
+static int control_ask(const char *command, const char *run_dir, const char *word, unsigned timeout_s,
+		       json_t **ret_answer)
 {
 	char *answer = malloc(ANSWER_MAX);
 	int fd = answer ? connect_to(run_dir, timeout_s) : -ENOMEM;
@@ -86,4 +88,22 @@ int control_ask(const char *command, const char *run_dir, const char *word, unsi
 		return EXIT_CANNOT;
 	*ret_answer = json;
 	return 0;
+}
+
+json_t *control_command(int argc, char **argv, const char *summary, const char *word, unsigned timeout_s,
+			bool *ret_json, int *ret_status)
+{
+	const char *run = RUN_DIR_DEFAULT;
+	const struct args_option table[] = {
+		{0, "run", "DIR", "the daemon's run directory (" RUN_DIR_DEFAULT ")", ARGS_STRING, &run},
+		{0, "json", NULL, "print JSON for programs", ARGS_FLAG, ret_json},
+		ARGS_END,
+	};
+	enum args_result parsed = args_parse(argv[0], summary, table, argc, argv);
+	json_t *answer = NULL;
+
+	*ret_status = args_exit(parsed);
+	if (parsed == ARGS_OK)
+		*ret_status = control_ask(argv[0], run, word, timeout_s, &answer);
+	return answer;
 }

@@ -3,15 +3,16 @@
 #ifndef MUNIMENT_CLI_CONTROL_CLIENT_H
 #define MUNIMENT_CLI_CONTROL_CLIENT_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
-#define RUN_DIR_DEFAULT "/run/muniment"
-
 /*
- * Sends {"command": word} and waits for the answer. 0 and the answer's object, which the caller releases; on
- * failure an exit status, with the reason on standard error (a daemon that does not run: EXIT_CANNOT).
+ * A command that is one question to the daemon: takes --run and --json from argv, sends {"command": word} and
+ * returns the answer's object, which the caller releases. NULL: the command ends with *ret_status, and why is
+ * on standard error (a daemon that does not run: EXIT_CANNOT), or --help was shown.
  */
-int control_ask(const char *command, const char *run_dir, const char *word, unsigned timeout_s,
-		json_t **ret_answer);
+json_t *control_command(int argc, char **argv, const char *summary, const char *word, unsigned timeout_s,
+			bool *ret_json, int *ret_status);
 
 #endif

@@ -145,16 +145,12 @@ int command_key_new(int argc, char **argv)
 		{0, "json", NULL, "print JSON for programs", ARGS_FLAG, &json},
 		ARGS_END,
 	};
+	enum args_result parsed;
 
-	switch (args_parse(argv[0], "Makes a signing key for a ledger and prints its verifier key.", table,
-			   argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
+	parsed = args_parse(argv[0], "Makes a signing key for a ledger and prints its verifier key.", table,
+			    argc, argv);
+	if (parsed != ARGS_OK)
+		return args_exit(parsed);
 	if (!name || !path) {
 		fprintf(stderr, "%s: %s is missing\n", argv[0], name ? "--out FILE" : "--name ORIGIN");
 		return EXIT_USAGE;

@@ -92,16 +92,12 @@ int command_log_export(int argc, char **argv)
 	};
 	struct ledger_reader *r;
 	int status = EXIT_GOOD;
+	enum args_result parsed;
 
-	switch (args_parse(argv[0], "Copies a ledger out in the forms that other tools read.", table, argc,
-			   argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
+	parsed = args_parse(argv[0], "Copies a ledger out in the forms that other tools read.", table, argc,
+			    argv);
+	if (parsed != ARGS_OK)
+		return args_exit(parsed);
 	if (!tiles == !lines) {
 		fprintf(stderr, "%s: expected either --tiles OUT or --json FILE\n", argv[0]);
 		return EXIT_USAGE;

@@ -68,16 +68,12 @@ int command_log_prove(int argc, char **argv)
 	};
 	unsigned long long index;
 	char *end = NULL;
+	enum args_result parsed;
 
-	switch (args_parse(argv[0], "Proves that one entry stands under the newest checkpoint.", table, argc,
-			   argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
+	parsed = args_parse(argv[0], "Proves that one entry stands under the newest checkpoint.", table, argc,
+			    argv);
+	if (parsed != ARGS_OK)
+		return args_exit(parsed);
 	errno = 0;
 	index = strtoull(number, &end, 10);
 	if (errno || number[0] < '0' || number[0] > '9' || *end) {
@@ -197,16 +193,12 @@ int command_log_verify_proof(int argc, char **argv)
 		ARGS_END,
 	};
 	struct note_verifier verifier;
+	enum args_result parsed;
 
-	switch (args_parse(argv[0], "Checks a proof that an entry stands in a ledger, without the ledger.",
-			   table, argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
+	parsed = args_parse(argv[0], "Checks a proof that an entry stands in a ledger, without the ledger.",
+			    table, argc, argv);
+	if (parsed != ARGS_OK)
+		return args_exit(parsed);
 	if (!log_read_key(argv[0], key, &verifier))
 		return EXIT_USAGE;
 	if (!entry) {

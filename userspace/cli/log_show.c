@@ -130,17 +130,13 @@ static int show(struct view *v, const char *dir, uint64_t from, uint64_t last, b
 static bool parse(struct view *v, const char *summary, const struct args_option *table, int argc, char **argv,
 		  int *ret_status)
 {
+	enum args_result parsed;
+
 	v->command = argv[0];
-	switch (args_parse(argv[0], summary, table, argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		*ret_status = EXIT_GOOD;
+	parsed = args_parse(argv[0], summary, table, argc, argv);
+	*ret_status = args_exit(parsed);
+	if (parsed != ARGS_OK)
 		return false;
-	case ARGS_BAD:
-		*ret_status = EXIT_USAGE;
-		return false;
-	case ARGS_OK:
-		break;
-	}
 	*ret_status = EXIT_USAGE;
 	return log_filter_check(argv[0], &v->filter);
 }

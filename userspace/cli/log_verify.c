@@ -221,16 +221,12 @@ int command_log_verify(int argc, char **argv)
 	struct note_verifier verifier;
 	struct buf note = {0};
 	int status = EXIT_USAGE;
+	enum args_result parsed;
 
-	switch (args_parse(argv[0], "Re-verifies every entry of a ledger against its signed checkpoint.",
-			   table, argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
+	parsed = args_parse(argv[0], "Re-verifies every entry of a ledger against its signed checkpoint.",
+			    table, argc, argv);
+	if (parsed != ARGS_OK)
+		return args_exit(parsed);
 	if (!log_read_key(argv[0], key, &verifier) || (since && read_since(argv[0], since, &note)))
 		goto out;
 	options.dir = dir;

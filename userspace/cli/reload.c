@@ -27,26 +27,12 @@ static int report(const char *command, json_t *answer)
 
 int command_reload(int argc, char **argv)
 {
-	const char *run = RUN_DIR_DEFAULT;
 	bool json = false;
-	const struct args_option table[] = {
-		{0, "run", "DIR", "the daemon's run directory (" RUN_DIR_DEFAULT ")", ARGS_STRING, &run},
-		{0, "json", NULL, "print JSON for programs", ARGS_FLAG, &json},
-		ARGS_END,
-	};
-	json_t *answer;
 	int status;
+	json_t *answer = control_command(argc, argv, "Makes the daemon read its policy anew.", "reload",
+					 RELOAD_TIMEOUT_S, &json, &status);
 
-	switch (args_parse(argv[0], "Makes the daemon read its policy anew.", table, argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
-	status = control_ask(argv[0], run, "reload", RELOAD_TIMEOUT_S, &answer);
-	if (status)
+	if (!answer)
 		return status;
 	if (json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2));

@@ -150,28 +150,14 @@ static void print_json(json_t *s, const struct findings *f)
 
 int command_status(int argc, char **argv)
 {
-	const char *run = RUN_DIR_DEFAULT;
-	bool json = false;
-	const struct args_option table[] = {
-		{0, "run", "DIR", "the daemon's run directory (" RUN_DIR_DEFAULT ")", ARGS_STRING, &run},
-		{0, "json", NULL, "print JSON for programs", ARGS_FLAG, &json},
-		ARGS_END,
-	};
 	struct findings findings = {.n = 0};
-	json_t *answer;
+	bool json = false;
 	int status;
+	json_t *answer =
+		control_command(argc, argv, "Shows what guards this host, and whether anything is wrong.",
+				"status", STATUS_TIMEOUT_S, &json, &status);
 
-	switch (args_parse(argv[0], "Shows what guards this host, and whether anything is wrong.", table,
-			   argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
-	status = control_ask(argv[0], run, "status", STATUS_TIMEOUT_S, &answer);
-	if (status)
+	if (!answer)
 		return status;
 	judge(answer, &findings);
 	if (json)

@@ -149,19 +149,15 @@ int main(int argc, char **argv)
 	struct line line = {0};
 	struct config config = {0};
 	int status;
+	enum args_result parsed;
 
 	/* Buffers of a burst go back to the system when it is over, instead of staying in the heap. */
 	mallopt(M_MMAP_THRESHOLD, 512 << 10);
 	mallopt(M_TRIM_THRESHOLD, 512 << 10);
 	log_init("munimentd", LOG_LEVEL_INFO);
-	switch (read_line(&line, argc, argv)) {
-	case ARGS_HELP_SHOWN:
-		return EXIT_GOOD;
-	case ARGS_BAD:
-		return EXIT_USAGE;
-	case ARGS_OK:
-		break;
-	}
+	parsed = read_line(&line, argc, argv);
+	if (parsed != ARGS_OK)
+		return args_exit(parsed);
 	if (line.version) {
 		printf("munimentd %s\n", MUNIMENT_VERSION);
 		return EXIT_GOOD;
