@@ -136,8 +136,8 @@ report_memory() {
 		cat "/proc/$pid/smaps_rollup"
 	done >"$STATE/memory"
 	cp "$STATE/memory" "$OUT/memory"
-	result "$1.pss" "$(memory_of Pss)" MiB at-most 32
-	result "$1.rss" "$(memory_of Rss)" MiB
+	result "$1.rss" "$(memory_of Rss)" MiB at-most 32
+	result "$1.pss" "$(memory_of Pss)" MiB
 	result "$1.anonymous" "$(memory_of Anonymous)" MiB
 }
 

@@ -16,7 +16,7 @@ MUNIMENT=${MUNIMENT:-$BUILD/muniment}
 # shellcheck disable=SC2034  # for the cases
 HELPERS=$BUILD/guest
 MARKER=MRN-4711-marker-of-a-record
-M_STORE=ehr M_PASS='' M_PID='' M_PINS=/sys/fs/bpf/case
+M_STORE=ehr M_PASS='' M_PID='' M_PINS=/sys/fs/bpf/case M_DEGRADED=deny M_OPTIONS=()
 mkdir -p "$M/policy.d" "$M/run" "$M/ledger"
 : >"$M/expected"
 
@@ -32,6 +32,7 @@ m_policy_of() {
 	m_policy <<END
 version: 1
 mode: ${M_MODE:-enforce}
+degraded: $M_DEGRADED
 stores:
   ehr: {paths: [$1], class: restricted, audit: ${M_AUDIT:-required}}
 roles:
@@ -55,7 +56,7 @@ m_launch() {
 	[[ -e $M/key ]] ||
 		"$MUNIMENT" key new --name example.org/case --out "$M/key" --ledger "$M/ledger" --same-disk >"$M/key.out" 2>&1
 	"$MUNIMENTD" --policy "$M/policy.d" --ledger "$M/ledger" --key "$M/key" --run "$M/run" --pin-dir "$M_PINS" \
-		--events "$M/events.json" --same-disk "$@" >>"$M/log" 2>&1 </dev/null &
+		--events "$M/events.json" --same-disk "${M_OPTIONS[@]}" "$@" >>"$M/log" 2>&1 </dev/null &
 	M_PID=$!
 }
 

@@ -46,32 +46,9 @@ cd "$N_DIR" || exit 1
 mkdir "$CASE_DIR/out" && chmod 1777 "$CASE_DIR/out"
 # shellcheck source=tests/guest/muniment.sh
 . "$TREE/tests/guest/muniment.sh"
-M_PINS=/sys/fs/bpf/muniment-native-$$
+M_PINS=/sys/fs/bpf/muniment-native-$$ M_DEGRADED=allow M_OPTIONS=(--mechanism tracing)
 
 # --- what differs from the guests, where accesses are denied ---
-
-# m_policy_of PATH: as in guests, but accepting that this kernel can only detect.
-m_policy_of() {
-	m_policy <<END
-version: 1
-mode: ${M_MODE:-enforce}
-degraded: allow
-stores:
-  ehr: {paths: [$1], class: restricted, audit: ${M_AUDIT:-required}}
-roles:
-  clinic: {users: [daemon]}
-grants:
-  - {role: clinic, store: ehr, access: [list, read, write]}
-END
-}
-
-m_launch() {
-	[[ -e $M/key ]] ||
-		"$MUNIMENT" key new --name example.org/case --out "$M/key" --ledger "$M/ledger" --same-disk >"$M/key.out" 2>&1
-	"$MUNIMENTD" --policy "$M/policy.d" --ledger "$M/ledger" --key "$M/key" --run "$M/run" --pin-dir "$M_PINS" \
-		--events "$M/events.json" --same-disk --mechanism tracing "$@" >>"$M/log" 2>&1 </dev/null &
-	M_PID=$!
-}
 
 # Attached and deciding; exit status 1 of `status` only says that it can but detect.
 m_is_ready() {
