@@ -127,7 +127,7 @@ memory_of() {
 	awk -v name="$1:" '$1 == name { n += $2 } END { printf "%.1f", n / 1024 }' "$STATE/memory"
 }
 
-# Pss counts every page once: keeper and signer share their libraries, and the ring is mapped twice by its nature.
+# Rss counts the libraries that keeper and signer share once for each of them; Pss counts every page once.
 # $1: prefix of the results' names.
 report_memory() {
 	local pid

@@ -515,8 +515,8 @@ static int set_up(void **state)
 	side.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ftruncate(side.fd, (off_t)(2 * side.page + RING_SIZE_BYTES)))
 		return -1;
-	side.map = mmap(NULL, 2 * side.page + RING_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			side.fd, 0);
+	side.map =
+		mmap(NULL, 2 * side.page + RING_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, side.fd, 0);
 	return side.map == MAP_FAILED ? -1 : 0;
 }
 

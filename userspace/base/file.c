@@ -94,9 +94,9 @@ static int parent_of(const char *path, char *dir)
 	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (!slash) {
-		strcpy(dir, ".");
+		memcpy(dir, ".", 2);
 	} else if (n == 0) {
-		strcpy(dir, "/");
+		memcpy(dir, "/", 2);
 	} else {
 		memcpy(dir, path, n);
 		dir[n] = '\0';

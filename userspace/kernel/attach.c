@@ -23,29 +23,29 @@
 struct table_row {
 	const char *operation; /* NULL: serves no operation itself, but answers go stale without it */
 	unsigned mechanisms;   /* mask of 1 << enum mechanism */
-	size_t program;	       /* offset of the bpf_program pointer in the skeleton */
 	bool can_prevent;
+	size_t program; /* offset of the bpf_program pointer in the skeleton */
 };
 
 #define PROGRAM(name) offsetof(struct muniment_bpf, progs.name)
 #define BY(mechanism) (1u << MECHANISM_##mechanism)
 
 static const struct table_row table[] = {
-	{"open", BY(LSM), PROGRAM(lsm__file_open), true},
-	{"read and write", BY(LSM), PROGRAM(lsm__file_permission), true},
-	{"link", BY(LSM), PROGRAM(lsm__inode_link), true},
-	{"rename", BY(LSM), PROGRAM(lsm__inode_rename), true},
-	{"open", BY(FMOD_RET), PROGRAM(fmod_ret__file_open), true},
-	{"read and write", BY(FMOD_RET), PROGRAM(fmod_ret__file_permission), true},
-	{"link", BY(FMOD_RET), PROGRAM(fmod_ret__inode_link), true},
-	{"rename", BY(FMOD_RET), PROGRAM(fmod_ret__inode_rename), true},
-	{"open", BY(TRACING), PROGRAM(tracing__sys_exit), false},
-	{"io_uring", BY(TRACING), PROGRAM(tracing__io_uring_complete), false},
-	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__commit_creds), false},
-	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__task_prctl), false},
-	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__task_alloc), false},
-	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fentry__bprm_committed_creds), false},
-	{NULL, BY(LSM) | BY(FMOD_RET), PROGRAM(fexit__vfs_rename), false},
+	{"open", BY(LSM), true, PROGRAM(lsm__file_open)},
+	{"read and write", BY(LSM), true, PROGRAM(lsm__file_permission)},
+	{"link", BY(LSM), true, PROGRAM(lsm__inode_link)},
+	{"rename", BY(LSM), true, PROGRAM(lsm__inode_rename)},
+	{"open", BY(FMOD_RET), true, PROGRAM(fmod_ret__file_open)},
+	{"read and write", BY(FMOD_RET), true, PROGRAM(fmod_ret__file_permission)},
+	{"link", BY(FMOD_RET), true, PROGRAM(fmod_ret__inode_link)},
+	{"rename", BY(FMOD_RET), true, PROGRAM(fmod_ret__inode_rename)},
+	{"open", BY(TRACING), false, PROGRAM(tracing__sys_exit)},
+	{"io_uring", BY(TRACING), false, PROGRAM(tracing__io_uring_complete)},
+	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__commit_creds)},
+	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__task_prctl)},
+	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__task_alloc)},
+	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__bprm_committed_creds)},
+	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fexit__vfs_rename)},
 };
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))
@@ -124,7 +124,7 @@ static void why_not_stronger(const struct kernel *k, char *why, size_t size)
 	size_t n = 0;
 
 	why[0] = '\0';
-	for (unsigned m = MECHANISM_LSM; m < (unsigned)k->mechanism && n < size; m++)
+	for (unsigned m = MECHANISM_LSM; m < (unsigned)k->mechanism && m < MECHANISM_END && n < size; m++)
 		n += (size_t)snprintf(why + n, size - n, "%s%s: %s", n ? "; " : "", names[m], k->why_not[m]);
 }
 

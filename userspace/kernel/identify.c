@@ -45,7 +45,8 @@ static int collect(int iter, const int *fds, unsigned n, struct identified *ids)
 int kernel_identify(struct kernel *k, const int *fds, unsigned n, struct identified *ids)
 {
 	union bpf_iter_link_info info = {.task = {.pid = (__u32)getpid()}};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	const struct bpf_iter_attach_opts opts = {
+		.sz = sizeof(opts), .link_info = &info, .link_info_len = sizeof(info)};
 	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.iter__identify, &opts);
 	int iter, err;
 

@@ -78,7 +78,8 @@ typedef void (*kernel_program_fn)(void *ctx, const struct record_program *record
 void kernel_take_programs(struct kernel *k, kernel_program_fn fn, void *ctx);
 
 struct ring *kernel_ring(struct kernel *k);
-/* Never 0, and another for each ring of a boot: what an earlier daemon counted holds for the same ring only. */
+/* Never 0, and another for each ring of a boot: what an earlier daemon counted holds for the same ring only.
+ */
 uint64_t kernel_ring_id(const struct kernel *k);
 int kernel_ring_fd(const struct kernel *k);
 

@@ -288,33 +288,33 @@ int kernel_ring_fd(const struct kernel *k)
 	return bpf_map__fd(k->skel->maps.records);
 }
 
-/* All CPUs' states in one allocation; the caller frees. Returns the number of CPUs or -errno. */
-static int cpu_states(const struct kernel *k, struct cpu_state **ret_states)
+/* All CPUs' states in one allocation, which the caller frees, and in *ret_n their number; NULL: -errno in
+ * *ret_n. */
+static struct cpu_state *cpu_states(const struct kernel *k, int *ret_n)
 {
-	int n = libbpf_num_possible_cpus(), err;
 	struct cpu_state *states;
 	__u32 zero = 0;
+	int err;
 
-	if (n < 0)
-		return n;
-	states = calloc((size_t)n, sizeof(*states));
-	if (!states)
-		return -ENOMEM;
-	err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.cpus), &zero, states);
+	*ret_n = libbpf_num_possible_cpus();
+	if (*ret_n < 0)
+		return NULL;
+	states = calloc((size_t)*ret_n, sizeof(*states));
+	err = states ? bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.cpus), &zero, states) : -ENOMEM;
 	if (err) {
+		*ret_n = err;
 		free(states);
-		return err;
+		return NULL;
 	}
-	*ret_states = states;
-	return n;
+	return states;
 }
 
 int kernel_sequences(const struct kernel *k, uint64_t *sequences, unsigned max)
 {
-	struct cpu_state *states;
-	int n = cpu_states(k, &states);
+	int n;
+	struct cpu_state *states = cpu_states(k, &n);
 
-	if (n < 0)
+	if (!states)
 		return n;
 	for (unsigned i = 0; i < (unsigned)n && i < max; i++)
 		sequences[i] = states[i].sequence;
@@ -325,10 +325,10 @@ int kernel_sequences(const struct kernel *k, uint64_t *sequences, unsigned max)
 int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
 {
 	struct kernel_counters sum = {0};
-	struct cpu_state *states;
-	int n = cpu_states(k, &states);
+	int n;
+	struct cpu_state *states = cpu_states(k, &n);
 
-	if (n < 0)
+	if (!states)
 		return n;
 	for (int i = 0; i < n; i++) {
 		sum.sequence += states[i].sequence;

@@ -157,20 +157,26 @@ static void take_stat(struct policy_path_info *info, const struct stat *st)
 	info->uid = st->st_uid;
 }
 
+/* -errno of a call that failed: never 0, whatever the call left there. */
+static int last_error(void)
+{
+	int err = errno;
+
+	return err > 0 ? -err : -EIO;
+}
+
 int host_path(void *ctx, const char *path, struct policy_path_info *ret_info)
 {
 	struct policy_path_info info = {0};
 	struct stat st;
-	int rc = 0;
+	int rc;
 
 	info.canonical = realpath(path, NULL);
-	if (!info.canonical)
-		return -errno;
-	if (stat(info.canonical, &st) < 0)
-		rc = -errno;
-	if (rc == 0)
+	if (!info.canonical || stat(info.canonical, &st) < 0)
+		rc = last_error();
+	else
 		rc = find_inside(ctx, &info);
-	if (rc < 0) {
+	if (rc) {
 		policy_path_info_clear(&info);
 		return rc;
 	}
@@ -215,7 +221,7 @@ int host_program(void *ctx, const char *path, struct policy_program_info *ret_in
 	struct stat st;
 	int fd = -1, rc = host_path(ctx, path, &info.path);
 
-	if (rc < 0)
+	if (rc)
 		return rc;
 	/* O_NONBLOCK: a FIFO of that name must not hold up the check. */
 	fd = open(info.path.canonical, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
