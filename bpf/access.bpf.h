@@ -40,6 +40,9 @@ static __always_inline bool access__locate(struct inode *inode, struct dentry *d
 		if (access->mechanism == MECHANISM_LSM)
 			object__remember(inode, epoch, &access->place);
 	}
+	/* The canary tells whether fmod_ret itself decides; the net must not stop the daemon that asks. */
+	if (net && access->mechanism == MECHANISM_TRACING && access->place.store == STORE_CANARY)
+		return false;
 	return access->place.store != STORE_NONE;
 }
 
@@ -252,18 +255,39 @@ static __noinline int access__open_near(struct file *file, const struct answer *
 	return err;
 }
 
+/*
+ * Tells the net below fmod_ret what its program has decided. Not what it denied: that call fails, and its
+ * file's address may be the next one's.
+ */
+static __noinline int access__note_decided(struct file *file, struct inode *inode, u32 operations, int err)
+{
+	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0,
+							  BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!actor)
+		return 0; /* the net judges once more */
+	actor->decided = err ? 0 : (u64)file;
+	actor->decided_ino = inode->i_ino;
+	actor->decided_operations = operations;
+	return 0;
+}
+
 /* A file is opened. */
 static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
 	struct answer *known;
+	int err;
 
 	if (access__is_far(inode))
 		return 0;
 	known = access__known(inode, mechanism, maps__epoch());
 	if (known && known->store == STORE_NONE)
 		return 0;
-	return access__open_near(file, known, mechanism, hook);
+	err = access__open_near(file, known, mechanism, hook);
+	if (net && mechanism == MECHANISM_FMOD_RET)
+		access__note_decided(file, inode, access__opening(file, inode), err);
+	return err;
 }
 
 /* What using an open file this way asks for. mask is of MAY_… bits. */
@@ -312,7 +336,7 @@ static __always_inline bool access__is_routine(struct file *file, struct inode *
 	struct recent *recent;
 	u32 operations;
 
-	if (!actor || actor->epoch != epoch || actor->login_uid != actor__login_uid(task))
+	if (!actor || !actor__is_current(actor, task, epoch, MECHANISM_LSM)) /* only lsm has kept places */
 		return false;
 	operations = access__using(file, inode, mask);
 	recent = access__recent(actor, inode);
@@ -330,6 +354,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	struct inode *inode = file->f_inode;
 	struct answer *known;
 	u64 epoch;
+	int err;
 
 	if (access__is_far(inode))
 		return 0;
@@ -338,7 +363,10 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	if (known &&
 	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, known->store, epoch)))
 		return 0;
-	return access__use_near(file, mask, known, mechanism, hook);
+	err = access__use_near(file, mask, known, mechanism, hook);
+	if (net && mechanism == MECHANISM_FMOD_RET)
+		access__note_decided(file, inode, access__using(file, inode, mask), err);
+	return err;
 }
 
 #endif

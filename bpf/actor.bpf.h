@@ -68,6 +68,41 @@ static __noinline int actor__groups(const struct cred *cred, u32 slot, struct ro
 	return 0;
 }
 
+static __always_inline struct inode *actor__exe(struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+	struct file *exe = mm ? mm->exe_file : NULL;
+
+	return exe ? exe->f_inode : NULL;
+}
+
+static __always_inline void actor__identify(struct task_struct *task, struct actor_identity *ret_identity)
+{
+	struct inode *exe = actor__exe(task);
+
+	ret_identity->cred = (u64)task->real_cred;
+	ret_identity->exe = (u64)exe;
+	ret_identity->exe_ino = exe ? exe->i_ino : 0;
+	ret_identity->login_uid = actor__login_uid(task);
+}
+
+/* Is the answer of this epoch and of this very actor? lsm's own program tells of each exec and is never
+ * skipped. */
+static __always_inline bool actor__is_current(const struct actor_answer *kept, struct task_struct *task,
+					      u64 epoch, u32 mechanism)
+{
+	const struct actor_identity *then = &kept->identity;
+	struct inode *exe;
+
+	if (kept->epoch != epoch || then->cred != (u64)task->real_cred ||
+	    then->login_uid != actor__login_uid(task))
+		return false;
+	if (mechanism == MECHANISM_LSM)
+		return true;
+	exe = actor__exe(task);
+	return then->exe == (u64)exe && (!exe || then->exe_ino == exe->i_ino);
+}
+
 static __always_inline bool actor__exe_changed(struct task_struct *task)
 {
 	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0);
@@ -145,8 +180,8 @@ static __always_inline u32 actor__grants(const struct role_set *roles, u32 slot,
 __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32 mechanism)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 login = actor__login_uid(task), granted, flags;
 	struct actor_answer *kept = NULL;
+	u32 login = actor__login_uid(task), granted, flags;
 	struct role_set roles;
 
 	slot &= 1;
@@ -156,7 +191,7 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 			count(COUNTER_NO_CACHE);
 	}
 	flags = login != ID_UNSET ? ACTOR_BY_LOGIN : 0;
-	if (!kept || kept->epoch != epoch || kept->login_uid != login) {
+	if (!kept || !actor__is_current(kept, task, epoch, mechanism)) {
 		if (actor__exe_changed(task))
 			flags |= ACTOR_EXE_CHANGED;
 		actor__roles(task, login, flags, slot, &roles);
@@ -164,7 +199,7 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 			return actor__grants(&roles, slot, store) | flags << 16;
 		kept->epoch = 0; /* never a new epoch beside old roles */
 		kept->roles = roles;
-		kept->login_uid = login;
+		actor__identify(task, &kept->identity);
 		kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
 		__builtin_memset(kept->recent, 0, sizeof(kept->recent)); /* another person's uses */
 		__builtin_memset(kept->granted, 0, sizeof(kept->granted));
@@ -238,6 +273,7 @@ static __always_inline void actor__exec(void)
 		return;
 	mine->flags = 0;
 	mine->epoch = 0;
+	mine->decided = 0;
 }
 
 #endif

@@ -29,4 +29,30 @@ int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struc
 	return ret ? ret : border__rename(old, new, 0, MECHANISM_LSM);
 }
 
+/*
+ * What makes kept answers void. Programs of the LSM type here too: of fentry's type, the kernel may skip one
+ * (used__was_decided). Where the hook has a result, it stays what it is.
+ */
+SEC("lsm/task_prctl")
+int BPF_PROG(lsm__task_prctl, int option, unsigned long what, unsigned long arg3, unsigned long arg4,
+	     unsigned long arg5, int ret)
+{
+	actor__prctl(option, what);
+	return ret;
+}
+
+SEC("lsm/task_alloc")
+int BPF_PROG(lsm__task_alloc, struct task_struct *child, unsigned long flags, int ret)
+{
+	actor__fork(child);
+	return ret;
+}
+
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(lsm__bprm_committed_creds)
+{
+	actor__exec();
+	return 0;
+}
+
 #endif

@@ -175,6 +175,14 @@ struct io_kiocb {
 	struct io_cqe cqe;
 };
 
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+
+struct trace_event_raw_io_uring_complete {
+	void *req;
+};
+
 struct seq_file {
 	unsigned long count;
 };

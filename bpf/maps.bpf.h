@@ -11,6 +11,9 @@
 /* This load's number; see maps__speaks. */
 const volatile __u32 instance = 0;
 
+/* With fmod_ret: the programs of `tracing` are a net below it, see used__was_decided. */
+const volatile __u32 net = 0;
+
 /* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
 struct control control SEC(".data.control") = {};
 
@@ -112,11 +115,26 @@ struct recent {
 };
 #define RECENT_MAX 16
 
+/*
+ * Whom an answer is about. Compared at each use: the kernel may skip a program of ours that should tell of a
+ * change (fentry, fmod_ret; see used__was_decided). Creds are never changed in place, they are replaced.
+ */
+struct actor_identity {
+	u64 cred; /* address */
+	u64 exe;  /* address of the executable's inode */
+	u64 exe_ino;
+	u32 login_uid;
+	u32 pad;
+};
+
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */
 struct actor_answer {
 	u64 epoch;
 	struct role_set roles;
-	u32 login_uid;
+	struct actor_identity identity;
+	u64 decided; /* address of the file that was decided last and allowed; 0: none */
+	u64 decided_ino;
+	u32 decided_operations;
 	u32 flags;
 	struct object_id program;	  /* with ACTOR_ANNOUNCED */
 	struct recent recent[RECENT_MAX]; /* by inode; those pushed out go to uses */

@@ -30,6 +30,26 @@ static __noinline int used__judge(struct file *file, u32 mask, u32 mechanism, u3
 	return access__settle(inode, file->f_path.dentry, &access);
 }
 
+/*
+ * The net below fmod_ret. The kernel skips a program of that type, and the access goes on undecided, while
+ * another task was preempted within the same program on the same CPU: programs of type TRACING are kept from
+ * recursion by a counter per CPU (programs of type LSM are not). Programs of perf's tracepoints run with
+ * preemption off. So each call is looked at as it returns; what fmod_ret's program has just decided is not
+ * judged again.
+ */
+static __always_inline bool used__was_decided(struct file *file, u32 operations)
+{
+	struct actor_answer *actor;
+
+	if (!net)
+		return false;
+	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+	if (!actor || actor->decided != (u64)file)
+		return false;
+	actor->decided = 0;
+	return actor->decided_ino == file->f_inode->i_ino && !(operations & ~actor->decided_operations);
+}
+
 #define MAP_ANONYMOUS 0x20
 
 /* System calls that read or write by descriptor; returns MAY_… bits and the descriptor. i386 numbers. */

@@ -49,9 +49,11 @@ static void watch_counters(struct keeper *k)
 		return;
 	if (k->counters_known && now.missed_runs > k->counters.missed_runs) {
 		b = recorder_event(k->recorder, OCSF_MISSED_RUNS,
-				   "the kernel skipped a program of ours: accesses went undecided");
+				   "the kernel skipped a program of ours: accesses may have gone undecided");
 		json_u64(b, "count", now.missed_runs - k->counters.missed_runs);
 		keeper_event_end(k);
+		/* A link out of a store may be among them: the scan finds files of several names. */
+		keeper_reload(k, "a program that the kernel skipped");
 	}
 	k->counters = now;
 	k->counters_known = true;

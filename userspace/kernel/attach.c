@@ -22,30 +22,41 @@
 
 struct table_row {
 	const char *operation; /* NULL: serves no operation itself, but answers go stale without it */
-	unsigned mechanisms;   /* mask of 1 << enum mechanism */
-	bool can_prevent;
+	unsigned mechanisms;   /* mask of 1 << enum mechanism, and NET */
+	unsigned flags;
 	size_t program; /* offset of the bpf_program pointer in the skeleton */
 };
 
 #define PROGRAM(name) offsetof(struct muniment_bpf, progs.name)
 #define BY(mechanism) (1u << MECHANISM_##mechanism)
+#define NET	      (1u << MECHANISM_END) /* with FMOD_RET, if the kernel takes it: see used__was_decided */
 
+#define PREVENTS 0x1
+#define NETTED	 0x2 /* what the kernel skips of it is seen by the net, if there is one */
+#define CHECKED	 0x4 /* what it tells is checked at each use, too: skipping it does no harm */
+
+/* Programs of the LSM type are never skipped: their missed runs are always 0. */
 static const struct table_row table[] = {
-	{"open", BY(LSM), true, PROGRAM(lsm__file_open)},
-	{"read and write", BY(LSM), true, PROGRAM(lsm__file_permission)},
-	{"link", BY(LSM), true, PROGRAM(lsm__inode_link)},
-	{"rename", BY(LSM), true, PROGRAM(lsm__inode_rename)},
-	{"open", BY(FMOD_RET), true, PROGRAM(fmod_ret__file_open)},
-	{"read and write", BY(FMOD_RET), true, PROGRAM(fmod_ret__file_permission)},
-	{"link", BY(FMOD_RET), true, PROGRAM(fmod_ret__inode_link)},
-	{"rename", BY(FMOD_RET), true, PROGRAM(fmod_ret__inode_rename)},
-	{"open", BY(TRACING), false, PROGRAM(tracing__sys_exit)},
-	{"io_uring", BY(TRACING), false, PROGRAM(tracing__io_uring_complete)},
-	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__commit_creds)},
-	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__task_prctl)},
-	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__task_alloc)},
-	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fentry__bprm_committed_creds)},
-	{NULL, BY(LSM) | BY(FMOD_RET), false, PROGRAM(fexit__vfs_rename)},
+	{"open", BY(LSM), PREVENTS, PROGRAM(lsm__file_open)},
+	{"read and write", BY(LSM), PREVENTS, PROGRAM(lsm__file_permission)},
+	{"link", BY(LSM), PREVENTS, PROGRAM(lsm__inode_link)},
+	{"rename", BY(LSM), PREVENTS, PROGRAM(lsm__inode_rename)},
+	{"open", BY(FMOD_RET), PREVENTS | NETTED, PROGRAM(fmod_ret__file_open)},
+	{"read and write", BY(FMOD_RET), PREVENTS | NETTED, PROGRAM(fmod_ret__file_permission)},
+	{"link", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_link)},
+	{"rename", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_rename)},
+	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
+	{"io_uring", BY(TRACING), 0, PROGRAM(tracing__io_uring_complete)},
+	{NULL, NET, 0, PROGRAM(net__sys_exit)},
+	{NULL, NET, 0, PROGRAM(net__io_uring_complete)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__commit_creds)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__task_prctl)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__task_alloc)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_committed_creds)},
+	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__task_prctl)},
+	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__task_alloc)},
+	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
 };
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))
@@ -66,10 +77,16 @@ static struct bpf_program *program_of(const struct muniment_bpf *skel, const str
 	return *(struct bpf_program *const *)(const void *)((const char *)skel + row->program);
 }
 
-void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism)
+static unsigned rows_of(enum mechanism mechanism, bool net)
+{
+	return 1u << mechanism | (net ? NET : 0);
+}
+
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
-		bpf_program__set_autoload(program_of(skel, &table[i]), table[i].mechanisms & 1u << mechanism);
+		bpf_program__set_autoload(program_of(skel, &table[i]),
+					  table[i].mechanisms & rows_of(mechanism, net));
 	/* Linux 6.1 writes past the inode's security blob where bpf is no active LSM. */
 	bpf_map__set_autocreate(skel->maps.answers_by_inode, mechanism == MECHANISM_LSM);
 }
@@ -161,19 +178,31 @@ static void take_over(struct kernel *k)
 	__atomic_store_n(&control->oldest, k->instance, __ATOMIC_SEQ_CST);
 }
 
+static int attach_rows(struct kernel *k, unsigned rows)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < N_ROWS && !err; i++)
+		if (table[i].mechanisms & rows)
+			err = attach_row(k, &table[i]);
+	return err;
+}
+
+void kernel_attach_net(struct kernel *k)
+{
+	if (!k->net || !attach_rows(k, NET))
+		return;
+	log_warn("accesses that this kernel lets pass while it preempts a program will be counted, not "
+		 "stopped");
+	k->net = false;
+}
+
 int kernel_attach(struct kernel *k)
 {
-	char why[160];
-	int err;
+	int err = attach_rows(k, 1u << k->mechanism);
 
-	why_not_stronger(k, why, sizeof(why));
-	for (size_t i = 0; i < N_ROWS; i++) {
-		if (!(table[i].mechanisms & 1u << k->mechanism))
-			continue;
-		err = attach_row(k, &table[i]);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	take_over(k);
 	drop_old_links(k);
 	return 0;
@@ -188,7 +217,7 @@ void kernel_tell_serving(struct kernel *k)
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (table[i].operation && table[i].mechanisms & 1u << k->mechanism)
 			serve(k, table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
-			      table[i].can_prevent, why);
+			      table[i].flags & PREVENTS, why);
 	for (size_t i = 0;
 	     k->mechanism == MECHANISM_TRACING && i < sizeof(tracing_rest) / sizeof(tracing_rest[0]); i++)
 		serve(k, tracing_rest[i].operation, tracing_rest[i].program, false,
@@ -209,7 +238,8 @@ const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *re
 	return k->serving;
 }
 
-/* Times the kernel skipped one of our programs because it was already running on that CPU. */
+/* Times the kernel skipped a program of ours, because another task was preempted within it, and nothing makes
+ * up for that. */
 uint64_t kernel_missed_runs(const struct kernel *k)
 {
 	uint64_t missed = 0;
@@ -218,8 +248,10 @@ uint64_t kernel_missed_runs(const struct kernel *k)
 		struct bpf_prog_info info = {0};
 		__u32 size = sizeof(info);
 
-		if (table[i].mechanisms & 1u << k->mechanism &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(program_of(k->skel, &table[i])), &info, &size))
+		if (!(table[i].mechanisms & rows_of(k->mechanism, k->net)) || table[i].flags & CHECKED ||
+		    (k->net && table[i].flags & NETTED))
+			continue;
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program_of(k->skel, &table[i])), &info, &size))
 			missed += info.recursion_misses;
 	}
 	return missed;

@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/state.h"
 
+#define PROBE_TRIES	5
+#define PROBE_PAUSE_NS	5000000
 #define CANARY_PATIENCE 3 /* probes whose record may be under way with tracing */
 
 int kernel_canary_new(struct kernel *k)
@@ -56,10 +59,31 @@ static bool open_gets_through(struct kernel *k)
 	return true;
 }
 
-enum kernel_canary kernel_canary_probe(struct kernel *k, const char **ret_what)
+static bool read_gets_through(struct kernel *k)
 {
 	char byte;
 
+	return pread(k->canary_fd, &byte, 1, 0) >= 0;
+}
+
+/*
+ * A single probe may find its program skipped, while a task is preempted within it (used__was_decided): only
+ * what gets through again and again, with time for that task between, is silence.
+ */
+static bool is_silent(struct kernel *k, bool (*gets_through)(struct kernel *))
+{
+	const struct timespec pause = {0, PROBE_PAUSE_NS};
+
+	for (int i = 0; i < PROBE_TRIES; i++) {
+		if (!gets_through(k))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+enum kernel_canary kernel_canary_probe(struct kernel *k, const char **ret_what)
+{
 	if (!k->n_links)
 		return KERNEL_CANARY_UNTESTED;
 	if (k->mechanism == MECHANISM_TRACING) {
@@ -67,11 +91,11 @@ enum kernel_canary kernel_canary_probe(struct kernel *k, const char **ret_what)
 		*ret_what = "open (tracing)";
 		return ++k->canary_asked > CANARY_PATIENCE ? KERNEL_CANARY_SILENT : KERNEL_CANARY_OK;
 	}
-	if (open_gets_through(k)) {
+	if (is_silent(k, open_gets_through)) {
 		*ret_what = k->mechanism == MECHANISM_LSM ? "open (lsm)" : "open (fmod_ret)";
 		return KERNEL_CANARY_SILENT;
 	}
-	if (pread(k->canary_fd, &byte, 1, 0) >= 0) {
+	if (is_silent(k, read_gets_through)) {
 		*ret_what =
 			k->mechanism == MECHANISM_LSM ? "read and write (lsm)" : "read and write (fmod_ret)";
 		return KERNEL_CANARY_SILENT;

@@ -36,8 +36,7 @@ struct kernel_serving {
 struct kernel_counters {
 	uint64_t sequence; /* sum over all CPUs of numbers given to records */
 	uint64_t counters[COUNTER_END];
-	uint64_t missed_runs; /* times the kernel skipped one of our programs (recursion), from bpf_prog_info
-			       */
+	uint64_t missed_runs; /* times the kernel skipped one of our programs, and nothing made up for it */
 };
 
 enum kernel_canary { KERNEL_CANARY_OK, KERNEL_CANARY_SILENT, KERNEL_CANARY_UNTESTED };

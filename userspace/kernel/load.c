@@ -58,6 +58,17 @@ static void probe_lsm(char *why, size_t size)
 	snprintf(why, size, "bpf is not in the active LSM list");
 }
 
+/* perf's tracepoints are found in tracefs; mounted where nobody did, as systemd does. */
+static void prepare_tracefs(void)
+{
+	static const char place[] = "/sys/kernel/tracing";
+	struct statfs fs;
+
+	if (!statfs(place, &fs) && fs.f_type != TRACEFS_MAGIC &&
+	    mount("tracefs", place, "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		log_debug("cannot mount tracefs at %s: %s", place, strerror(errno));
+}
+
 /* bpffs under the pin directory, which is made; mounted at /sys/fs/bpf if nobody did, as systemd does. */
 static int prepare_pins(const char *pin_dir)
 {
@@ -122,14 +133,15 @@ static uint32_t earlier_instance(const char *pin_dir)
 	return control.claimed;
 }
 
-static int load_with(struct kernel *k, enum mechanism mechanism)
+static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
 {
 	struct muniment_bpf *skel = muniment_bpf__open();
 	int err;
 
 	if (!skel)
 		return -errno;
-	kernel_select(skel, mechanism);
+	kernel_select(skel, mechanism, net);
+	skel->rodata->net = net;
 	skel->rodata->instance = k->instance;
 	skel->rodata->loader_tgid = (uint32_t)getpid();
 	err = set_pins(skel, k->pin_dir);
@@ -141,6 +153,7 @@ static int load_with(struct kernel *k, enum mechanism mechanism)
 	}
 	k->skel = skel;
 	k->mechanism = mechanism;
+	k->net = net;
 	return 0;
 }
 
@@ -161,7 +174,9 @@ static int load_strongest(struct kernel *k)
 			probe_lsm(why, sizeof(k->why_not[m]));
 		if (why[0])
 			continue;
-		err = load_with(k, m);
+		err = m == MECHANISM_FMOD_RET ? load_with(k, m, true) : -EOPNOTSUPP;
+		if (err)
+			err = load_with(k, m, false);
 		if (!err)
 			return 0;
 		snprintf(why, sizeof(k->why_not[m]), "the kernel refuses its programs (%s)", strerror(-err));
@@ -210,6 +225,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 		goto fail;
 	libbpf_set_print(getenv("MUNIMENT_BPF_DEBUG") ? loud_print : quiet_print);
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* only kernels before 5.11 count BPF memory there */
+	prepare_tracefs();
 	err = prepare_pins(k->pin_dir);
 	if (err)
 		goto fail;
@@ -223,6 +239,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 	if (err)
 		goto fail;
 	claim(k);
+	kernel_attach_net(k);
 	kernel_tell_serving(k);
 	*ret_kernel = k;
 	*ret_adopted = earlier != 0;

@@ -11,7 +11,7 @@
 struct muniment_bpf;
 struct bpf_link;
 
-#define KERNEL_LINKS_MAX   16
+#define KERNEL_LINKS_MAX   24
 #define KERNEL_SERVING_MAX 8
 
 /* The roots of one policy generation, for kernel_root_path: the image's, then mounts found below them. */
@@ -32,6 +32,7 @@ struct kernel {
 	char pin_dir[PATH_MAX];
 	char run_dir[PATH_MAX];
 	enum mechanism mechanism;
+	bool net; /* fmod_ret, with the programs of tracing below */
 	uint32_t instance;
 	struct bpf_link *links[KERNEL_LINKS_MAX];
 	unsigned n_links;
@@ -47,7 +48,13 @@ struct kernel {
 /* --- attach.c: the table of programs --- */
 
 /* Chooses which programs of the object are loaded for a mechanism, and which maps are made. */
-void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism);
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net);
+
+/*
+ * Attaches the net below fmod_ret, which says nothing before take-over. While privileges last: Debian's
+ * kernel.perf_event_paranoid = 3 wants CAP_SYS_ADMIN for perf's tracepoints.
+ */
+void kernel_attach_net(struct kernel *k);
 
 void kernel_tell_serving(struct kernel *k);
 uint64_t kernel_missed_runs(const struct kernel *k);
