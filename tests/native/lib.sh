@@ -50,11 +50,6 @@ M_PINS=/sys/fs/bpf/muniment-native-$$ M_DEGRADED=allow M_OPTIONS=(--mechanism tr
 
 # --- what differs from the guests, where accesses are denied ---
 
-# Attached and deciding; exit status 1 of `status` only says that it can but detect.
-m_is_ready() {
-	kill -0 "$M_PID" && m_status_is '.canary.state == "ok"'
-}
-
 # m_attack NAME EXPECTED COMMAND…: killed, without a byte of the record on standard output or below out/.
 m_attack() {
 	local name=$1 expected=$2 from
