@@ -45,8 +45,8 @@ static struct {
 } side;
 
 static const struct kernel_serving serving[] = {
-	{"open", MECHANISM_LSM, "lsm__file_open", true, ""},
-	{"read and write", MECHANISM_LSM, "lsm__file_permission", true, ""},
+	{"open", MECHANISM_LSM, "lsm__file_open", true, NULL, ""},
+	{"read and write", MECHANISM_LSM, "lsm__file_permission", true, NULL, ""},
 };
 
 static void ring_put(const void *record, size_t size)

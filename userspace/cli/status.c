@@ -78,6 +78,7 @@ static void judge(json_t *s, struct findings *f)
 
 static void print_operations(json_t *s)
 {
+	const char *net = NULL;
 	json_t *row;
 	size_t i;
 
@@ -90,7 +91,10 @@ static void print_operations(json_t *s)
 		       : served			   ? "detect"
 						   : "nothing",
 		       served ? text(row, "program") : "-", text(row, "why_not_stronger"));
+		net = *text(row, "net") ? text(row, "net") : net;
 	}
+	if (net)
+		printf("  What the kernel skips of these while it preempts them is stopped by %s.\n", net);
 }
 
 static void print_policy(json_t *s)

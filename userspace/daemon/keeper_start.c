@@ -202,6 +202,8 @@ static void write_start(struct keeper *k, bool adopted, const struct ledger_reco
 		json_str(b, "operation", serving[i].operation);
 		json_str(b, "mechanism", mechanism ? mechanism : "none");
 		json_bool(b, "can_prevent", serving[i].can_prevent);
+		if (serving[i].net)
+			json_str(b, "net", serving[i].net);
 		json_close(b, '}');
 	}
 	json_close(b, ']');

@@ -50,6 +50,8 @@ static void add_operations(const struct keeper *k, struct buf *b)
 		json_str(b, "mechanism", mechanism ? mechanism : "none");
 		json_str(b, "program", serving[i].program ? serving[i].program : "");
 		json_bool(b, "can_prevent", serving[i].can_prevent);
+		if (serving[i].net)
+			json_str(b, "net", serving[i].net);
 		json_str(b, "why_not_stronger", serving[i].why_not_stronger);
 		json_close(b, '}');
 	}

@@ -123,7 +123,7 @@ static int attach_row(struct kernel *k, const struct table_row *row)
 }
 
 static void serve(struct kernel *k, const char *operation, const char *program, bool can_prevent,
-		  const char *why)
+		  const char *net, const char *why)
 {
 	struct kernel_serving *s = &k->serving[k->n_serving++];
 
@@ -131,6 +131,7 @@ static void serve(struct kernel *k, const char *operation, const char *program, 
 	s->mechanism = program ? k->mechanism : MECHANISM_INVALID;
 	s->program = program;
 	s->can_prevent = can_prevent;
+	s->net = net;
 	snprintf(s->why_not_stronger, sizeof(s->why_not_stronger), "%s", why);
 }
 
@@ -217,10 +218,11 @@ void kernel_tell_serving(struct kernel *k)
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (table[i].operation && table[i].mechanisms & 1u << k->mechanism)
 			serve(k, table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
-			      table[i].flags & PREVENTS, why);
+			      table[i].flags & PREVENTS,
+			      k->net && table[i].flags & NETTED ? "net__sys_exit" : NULL, why);
 	for (size_t i = 0;
 	     k->mechanism == MECHANISM_TRACING && i < sizeof(tracing_rest) / sizeof(tracing_rest[0]); i++)
-		serve(k, tracing_rest[i].operation, tracing_rest[i].program, false,
+		serve(k, tracing_rest[i].operation, tracing_rest[i].program, false, NULL,
 		      tracing_rest[i].why ? tracing_rest[i].why : why);
 }
 

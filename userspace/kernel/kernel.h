@@ -30,6 +30,7 @@ struct kernel_serving {
 	enum mechanism mechanism; /* MECHANISM_INVALID: served by none */
 	const char *program;	  /* name of the BPF program, NULL when none */
 	bool can_prevent;
+	const char *net; /* program that stops what the kernel skips of `program`, NULL when none */
 	char why_not_stronger[160]; /* "" when it is the strongest */
 };
 

@@ -23,6 +23,7 @@ t_check "the kernel preempts" grep -Eq '\((full|lazy)\)' /sys/kernel/debug/sched
 
 m_policy_of "$S"
 m_start
+t_check "the status names the net" m_status_is 'any(.operations[]; .operation == "open" and .net == "net__sys_exit")'
 
 HOGS=()
 for i in 1 2 3; do
