@@ -261,13 +261,16 @@ static __noinline int access__open_near(struct file *file, const struct answer *
  */
 static __noinline int access__note_decided(struct file *file, struct inode *inode, u32 operations, int err)
 {
-	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0,
-							  BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *actor =
+		bpf_task_storage_get(&answers_by_actor, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!actor)
 		return 0; /* the net judges once more */
 	actor->decided = err ? 0 : (u64)file;
 	actor->decided_ino = inode->i_ino;
+	actor->decided_epoch = maps__epoch();
+	actor->decided_cred = (u64)task->real_cred;
 	actor->decided_operations = operations;
 	return 0;
 }

@@ -132,8 +132,11 @@ struct actor_answer {
 	u64 epoch;
 	struct role_set roles;
 	struct actor_identity identity;
-	u64 decided; /* address of the file that was decided last and allowed; 0: none */
+	u64 decided; /* address of the file that was decided last and allowed; 0: none. With net only, like
+			these: */
 	u64 decided_ino;
+	u64 decided_epoch;
+	u64 decided_cred;
 	u32 decided_operations;
 	u32 flags;
 	struct object_id program;	  /* with ACTOR_ANNOUNCED */

@@ -39,15 +39,17 @@ static __noinline int used__judge(struct file *file, u32 mask, u32 mechanism, u3
  */
 static __always_inline bool used__was_decided(struct file *file, u32 operations)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor;
 
 	if (!net)
 		return false;
-	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 	if (!actor || actor->decided != (u64)file)
 		return false;
 	actor->decided = 0;
-	return actor->decided_ino == file->f_inode->i_ino && !(operations & ~actor->decided_operations);
+	return actor->decided_ino == file->f_inode->i_ino && actor->decided_epoch == maps__epoch() &&
+	       actor->decided_cred == (u64)task->real_cred && !(operations & ~actor->decided_operations);
 }
 
 #define MAP_ANONYMOUS 0x20
