@@ -44,10 +44,15 @@ static __always_inline bool used__was_decided(struct file *file, u32 operations)
 
 	if (!net)
 		return false;
+	if (!maps__speaks())
+		return true; /* another load's word */
 	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 	if (!actor || actor->decided != (u64)file)
 		return false;
-	actor->decided = 0;
+	/* Used up, or the next file at this address would pass; but for a moment two loads' nets want to
+	 * know. */
+	if (control.oldest == control.instance)
+		actor->decided = 0;
 	return actor->decided_ino == file->f_inode->i_ino && actor->decided_epoch == maps__epoch() &&
 	       actor->decided_cred == (u64)task->real_cred && !(operations & ~actor->decided_operations);
 }
