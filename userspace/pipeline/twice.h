@@ -13,7 +13,8 @@
  *   tracing: a record by a newer load behind one by an older that bears RECORD_FLAG_SHARED. Without the flag
  *	the older may have been the last access before the newer load spoke.
  *
- * Where the order is another than that, or the pair is torn, both records are kept: an access may then be
+ * fmod_ret's own record and one by the net below it are not taken for a pair: the net passes over what it knows
+ * to be decided. Where the order is another than that, or the pair is torn, both records are kept: an access may then be
  *told twice, never not at all.
  */
 #ifndef MUNIMENT_PIPELINE_TWICE_H
