@@ -57,9 +57,9 @@ def main():
             problems.append("%s: the stop entry counts %d lost" % (cpu, n["lost"]))
     print("entries of the daemon: %s; cut and written anew: %d" % (dict(kinds), cut))
     print("opened %d, in the ledger %d; tried %d, in the ledger %d" % (opened, friend, tried, foe))
-    # Under tracing, also as the net below fmod_ret, the one access of each CPU that a takeover finds between the programs
-    # of two loads may stand there twice (userspace/pipeline/twice.h); with lsm each is there exactly once.
-    twice_max = 0 if mechanism == "lsm" else kinds["start"] * len(numbers or [])
+    # Under tracing the one access of each CPU that a takeover finds between the programs of two loads may stand there
+    # twice (userspace/pipeline/twice.h); otherwise each is there exactly once.
+    twice_max = kinds["start"] * len(numbers or []) if mechanism == "tracing" else 0
     if not opened <= friend <= opened + twice_max:
         problems.append("of %d permitted opens %d are in the ledger" % (opened, friend))
     lost_all = sum(len(l) for l in lost.values())
