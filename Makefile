@@ -130,12 +130,18 @@ bench: all benches
 test:
 	$(Q)scripts/test
 
-# kill -9 at CRASH_ROUNDS random moments, on 6.12: about 20 s each
+# kill -9 at CRASH_ROUNDS random moments, on CRASH_KERNEL with CRASH_MECHANISM: about 15 s each. The pause between two opens
+# keeps the ledger of 200 rounds, which each round verifies from its start, at some 100,000 entries.
 CRASH_ROUNDS ?= 200
+CRASH_KERNEL ?= 6.12
+CRASH_MECHANISM ?= lsm
+CRASH_PAUSE ?= 0.01
 
 crash: all helpers
-	$(Q)scripts/guest 6.12 --mem 1536M --timeout $$(($(CRASH_ROUNDS) * 60 + 600)) --env MECHANISM=lsm --env TREE=$(CURDIR) \
-		--env BUILD=$(CURDIR)/$(O) --env CASE_DIR=/tmp/crash -- sh -c 'mkdir /tmp/crash && tests/crash/crash.sh $(CRASH_ROUNDS)'
+	$(Q)scripts/guest $(CRASH_KERNEL) $(if $(filter lsm,$(CRASH_MECHANISM)),,--lsm lockdown,yama,apparmor) --mem 3072M \
+		--timeout $$(($(CRASH_ROUNDS) * 60 + 600)) --env MECHANISM=$(CRASH_MECHANISM) --env PAUSE=$(CRASH_PAUSE) \
+		--env TREE=$(CURDIR) --env BUILD=$(CURDIR)/$(O) --env CASE_DIR=/tmp/crash -- \
+		sh -c 'mkdir /tmp/crash && tests/crash/crash.sh $(CRASH_ROUNDS)'
 
 demo:
 	$(Q)scripts/demo

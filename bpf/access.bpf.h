@@ -125,13 +125,14 @@ static __always_inline bool access__is_recorded(struct file *file, struct inode 
 }
 
 /* Makes room among the recent uses; a full table only means one more record. */
-static __noinline int access__push_out(struct recent *recent, struct task_struct *task)
+static __noinline int access__push_out(struct recent *recent, struct task_struct *task, u32 opened)
 {
 	struct use_key key = {.file = recent->file, .tgid = task->tgid};
 	struct use use = {.ino = recent->ino,
 			  .operations = recent->operations,
 			  .uid = task->real_cred->euid.val,
-			  .login_uid = actor__login_uid(task)};
+			  .login_uid = actor__login_uid(task),
+			  .opened = opened};
 
 	return bpf_map_update_elem(&uses, &key, &use, BPF_ANY);
 }
@@ -139,6 +140,7 @@ static __noinline int access__push_out(struct recent *recent, struct task_struct
 static __always_inline void access__note_use(struct file *file, struct inode *inode,
 					     const struct access *access)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor = access->kept;
 	struct recent *recent;
 
@@ -150,10 +152,12 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 		return;
 	}
 	if (recent->file && recent->file != (u64)file)
-		access__push_out(recent, bpf_get_current_task_btf());
+		access__push_out(recent, task, 0);
 	recent->file = (u64)file;
 	recent->ino = inode->i_ino;
 	recent->operations = access->operations;
+	if (task->flags & TASK_IO_WORKER) /* another thread will complete it, and use it */
+		access__push_out(recent, task, 1);
 }
 
 /* Would a denial here be enforced? */
@@ -274,6 +278,7 @@ static __noinline int access__note_decided(struct file *file, struct inode *inod
 	actor->decided_epoch = maps__epoch();
 	actor->decided_cred = (u64)task->real_cred;
 	actor->decided_operations = operations;
+	actor->decided_seen = 0;
 	return 0;
 }
 

@@ -31,7 +31,7 @@ int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struc
 
 /*
  * What makes kept answers void. Programs of the LSM type here too: of fentry's type, the kernel may skip one
- * (used__was_decided). Where the hook has a result, it stays what it is.
+ * (used__decided). Where the hook has a result, it stays what it is.
  */
 SEC("lsm/task_prctl")
 int BPF_PROG(lsm__task_prctl, int option, unsigned long what, unsigned long arg3, unsigned long arg4,

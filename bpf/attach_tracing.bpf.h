@@ -75,6 +75,37 @@ static __always_inline bool tracing__opens(long number, bool compat)
 	return number == 2 || number == 85 || number == 257 || number == 437 || number == 304;
 }
 
+/* A file has been opened. Returns 0 or -EACCES. */
+static __always_inline int tracing__opened(struct file *file, u32 hook)
+{
+	u32 operations = access__opening(file, file->f_inode);
+
+	switch (used__decided(file, operations, hook)) {
+	case DECIDED_NOT:
+		return access__open(file, MECHANISM_TRACING, hook);
+	case DECIDED_BEFORE:
+		return used__judge(file, operations, MECHANISM_TRACING, hook);
+	default:
+		return 0;
+	}
+}
+
+/* A system call has used an open file; mask is of MAY_… bits. Returns 0 or -EACCES. */
+static __always_inline int tracing__used(struct file *file, u32 mask)
+{
+	u32 operations = access__using(file, file->f_inode, mask);
+
+	if (used__decided(file, operations, HOOK_FILE_PERMISSION) == DECIDED_NOW)
+		return 0;
+	return used__judge(file, operations, MECHANISM_TRACING, HOOK_FILE_PERMISSION);
+}
+
+/* Is there a file, and can it lie in a store? */
+static __always_inline bool tracing__is_near(struct file *file)
+{
+	return file && !(file->f_mode & FMODE_PATH) && !access__is_far(file->f_inode);
+}
+
 /* A system call returns; the caller is killed if it got what it must not have. */
 static __always_inline int tracing__returned(struct task_struct *task, const struct pt_regs *regs, long ret)
 {
@@ -85,9 +116,7 @@ static __always_inline int tracing__returned(struct task_struct *task, const str
 
 	if (tracing__opens(regs->orig_ax, compat)) {
 		file = tracing__descriptor(ret);
-		if (file && !(file->f_mode & FMODE_PATH) && !access__is_far(file->f_inode) &&
-		    !used__was_decided(file, access__opening(file, file->f_inode)) &&
-		    access__open(file, MECHANISM_TRACING, HOOK_FILE_OPEN))
+		if (tracing__is_near(file) && tracing__opened(file, HOOK_FILE_OPEN))
 			bpf_send_signal(SIGKILL);
 		return 0;
 	}
@@ -96,9 +125,7 @@ static __always_inline int tracing__returned(struct task_struct *task, const str
 	if (!mask)
 		return 0;
 	file = tracing__descriptor(fd);
-	if (file && !(file->f_mode & FMODE_PATH) && !access__is_far(file->f_inode) &&
-	    !used__was_decided(file, access__using(file, file->f_inode, mask)) &&
-	    used__judge(file, mask, MECHANISM_TRACING, HOOK_FILE_PERMISSION))
+	if (tracing__is_near(file) && tracing__used(file, mask))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }
@@ -129,10 +156,11 @@ static __always_inline int tracing__completed(const void *request)
 		file = tracing__descriptor(res);
 	else if (req->file)
 		file = tracing__file((u64)req->file);
-	if (!file || file->f_mode & FMODE_PATH || access__is_far(file->f_inode))
+	if (!tracing__is_near(file))
 		return 0;
-	if (opens ? access__open(file, MECHANISM_TRACING, HOOK_IO_URING)
-		  : used__judge(file, used__by_io_uring(req->opcode), MECHANISM_TRACING, HOOK_IO_URING))
+	if (opens ? tracing__opened(file, HOOK_IO_URING)
+		  : used__judge(file, access__using(file, file->f_inode, used__by_io_uring(req->opcode)),
+				MECHANISM_TRACING, HOOK_IO_URING))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }

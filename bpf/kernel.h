@@ -146,6 +146,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	kuid_t loginuid;
 	unsigned int sessionid;
+	unsigned int flags; /* PF_… */
 	u64 start_boottime;
 	char comm[COMM_SIZE];
 };
@@ -231,7 +232,8 @@ struct btrfs_inode___module {
 #define ENOMEM 12
 #define EACCES 13
 
-#define TASK_COMPAT 0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
-#define SIGKILL	    9
+#define TASK_COMPAT    0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
+#define TASK_IO_WORKER 0x0010 /* PF_IO_WORKER: a thread that io_uring made */
+#define SIGKILL	       9
 
 #endif

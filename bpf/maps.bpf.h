@@ -11,7 +11,7 @@
 /* This load's number; see maps__speaks. */
 const volatile __u32 instance = 0;
 
-/* With fmod_ret: the programs of `tracing` are a net below it, see used__was_decided. */
+/* With fmod_ret: the programs of `tracing` are a net below it, see used__decided. */
 const volatile __u32 net = 0;
 
 /* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
@@ -117,7 +117,7 @@ struct recent {
 
 /*
  * Whom an answer is about. Compared at each use: the kernel may skip a program of ours that should tell of a
- * change (fentry, fmod_ret; see used__was_decided). Creds are never changed in place, they are replaced.
+ * change (fentry, fmod_ret; see used__decided). Creds are never changed in place, they are replaced.
  */
 struct actor_identity {
 	u64 cred; /* address */
@@ -142,7 +142,7 @@ struct actor_answer {
 	struct object_id program;	  /* with ACTOR_ANNOUNCED */
 	struct recent recent[RECENT_MAX]; /* by inode; those pushed out go to uses */
 	u16 granted[STORE_IDS];		  /* masks; bit 0 (no operation) says that the mask was computed */
-	u16 pad[2];
+	u32 decided_seen;		  /* load whose net has seen decided last; 0: none */
 };
 #define ACTOR_EXE_CHANGED 0x1 /* on the group leader: /proc/self/exe was set by prctl */
 #define ACTOR_ANNOUNCED	  0x2 /* the program's name was sent in this epoch */
@@ -158,8 +158,9 @@ struct {
 } answers_by_actor SEC(".maps");
 
 /*
- * Uses that found no place among a thread's recent ones. A stale entry is harmless: inode and people must
- * match, and then that process's access to that record was recorded.
+ * Uses that found no place among a thread's recent ones, and what a worker of io_uring opened for others. A
+ * stale entry is harmless: inode and people must match, and then that process's access to that record was
+ * recorded.
  */
 struct use_key {
 	u64 file;
@@ -172,7 +173,7 @@ struct use {
 	u32 operations;
 	u32 uid;
 	u32 login_uid;
-	u32 pad;
+	u32 opened; /* by a worker of io_uring, and the net has not seen that yet */
 };
 
 struct {

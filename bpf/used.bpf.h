@@ -7,20 +7,22 @@
 #define MUNIMENT_USED_BPF_H
 
 /*
- * An open file has been used, seen as the call returns: for `tracing`, where nothing is kept between calls.
- * What is granted was recorded when the file was opened; here only a denial that is enforced counts, such as
- * for a descriptor that was inherited, received, shared, or open before the policy.
+ * A file has been opened or used, and that stands in the ledger already or need not stand there: only a
+ * denial that is enforced counts. As `tracing` keeps nothing between calls, so it looks at each use of a
+ * descriptor, such as one that was inherited, received, shared, or open before the policy: what is granted
+ * was recorded when the file was opened.
  */
-static __noinline int used__judge(struct file *file, u32 mask, u32 mechanism, u32 hook)
+static __noinline int used__judge(struct file *file, u32 operations, u32 mechanism, u32 hook)
 {
 	u64 epoch = maps__epoch();
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
 	struct inode *inode = file->f_inode;
 
-	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, NULL, epoch, &access))
+	if (!operations || !maps__speaks() ||
+	    !access__locate(inode, file->f_path.dentry, NULL, epoch, &access))
 		return 0;
-	access.operations = access__using(file, inode, mask);
-	if (!access.operations || access__is_keeper(access.operations))
+	access.operations = operations;
+	if (access__is_keeper(access.operations))
 		return 0;
 	access__ask(&access, epoch);
 	if ((!access.place.reason && decide_verdict(access.operations, access.granted) == VERDICT_ALLOW) ||
@@ -30,31 +32,51 @@ static __noinline int used__judge(struct file *file, u32 mask, u32 mechanism, u3
 	return access__settle(inode, file->f_path.dentry, &access);
 }
 
+enum decided {
+	DECIDED_NOT,
+	DECIDED_BEFORE, /* under a policy, or with places, that may hold no more: recorded, but to be judged
+			   anew */
+	DECIDED_NOW,
+};
+
+/* Has a worker of io_uring opened this file for the current process (access__note_use)? Told once. */
+static __always_inline bool used__by_worker(struct file *file, u32 operations)
+{
+	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_task_btf()->tgid};
+	struct use *use = bpf_map_lookup_elem(&uses, &key);
+
+	if (!use || !use->opened || !access__is_recorded(file, file->f_inode, operations))
+		return false;
+	use->opened = 0;
+	return true;
+}
+
 /*
  * The net below fmod_ret. The kernel skips a program of that type, and the access goes on undecided, while
  * another task was preempted within the same program on the same CPU: programs of type TRACING are kept from
  * recursion by a counter per CPU (programs of type LSM are not). Programs of perf's tracepoints run with
  * preemption off. So each call is looked at as it returns; what fmod_ret's program has just decided is not
- * judged again.
+ * recorded again.
  */
-static __always_inline bool used__was_decided(struct file *file, u32 operations)
+static __always_inline enum decided used__decided(struct file *file, u32 operations, u32 hook)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor;
 
 	if (!net)
-		return false;
+		return DECIDED_NOT;
 	if (!maps__speaks())
-		return true; /* another load's word */
+		return DECIDED_NOW; /* another load's word */
 	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
-	if (!actor || actor->decided != (u64)file)
-		return false;
-	/* Used up, or the next file at this address would pass; but for a moment two loads' nets want to
-	 * know. */
-	if (control.oldest == control.instance)
-		actor->decided = 0;
-	return actor->decided_ino == file->f_inode->i_ino && actor->decided_epoch == maps__epoch() &&
-	       actor->decided_cred == (u64)task->real_cred && !(operations & ~actor->decided_operations);
+	/* Seen once only, or the next file at this address would pass; but at a takeover by both loads' nets.
+	 */
+	if (actor && actor->decided == (u64)file && actor->decided_seen != instance) {
+		actor->decided_seen = instance;
+		if (actor->decided_ino == file->f_inode->i_ino &&
+		    actor->decided_cred == (u64)task->real_cred && !(operations & ~actor->decided_operations))
+			return actor->decided_epoch == maps__epoch() ? DECIDED_NOW : DECIDED_BEFORE;
+	}
+	return hook == HOOK_IO_URING && used__by_worker(file, operations) ? DECIDED_BEFORE : DECIDED_NOT;
 }
 
 #define MAP_ANONYMOUS 0x20

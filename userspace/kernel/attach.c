@@ -29,7 +29,7 @@ struct table_row {
 
 #define PROGRAM(name) offsetof(struct muniment_bpf, progs.name)
 #define BY(mechanism) (1u << MECHANISM_##mechanism)
-#define NET	      (1u << MECHANISM_END) /* with FMOD_RET, if the kernel takes it: see used__was_decided */
+#define NET	      (1u << MECHANISM_END) /* with FMOD_RET, if the kernel takes it: see used__decided */
 
 #define PREVENTS 0x1
 #define NETTED	 0x2 /* what the kernel skips of it is seen by the net, if there is one */

@@ -67,7 +67,7 @@ static bool read_gets_through(struct kernel *k)
 }
 
 /*
- * A single probe may find its program skipped, while a task is preempted within it (used__was_decided): only
+ * A single probe may find its program skipped, while a task is preempted within it (used__decided): only
  * what gets through again and again, with time for that task between, is silence.
  */
 static bool is_silent(struct kernel *k, bool (*gets_through)(struct kernel *))

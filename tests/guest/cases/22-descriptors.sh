@@ -11,7 +11,7 @@
 
 mkdir disk && truncate -s 64M ext4.img && mkfs.ext4 -q ext4.img && mount -o loop ext4.img disk || exit
 S=$CASE_DIR/disk/store
-mkdir -p "$S/ward" "$CASE_DIR/disk/elsewhere" && echo "$MARKER" >"$S/ward/record" && sync
+mkdir -p "$S/ward" "$CASE_DIR/disk/elsewhere" && echo "$MARKER" | tee "$S/ward/record" >"$S/ward/once" && sync
 R=$S/ward/record
 HELD=(read preadv2 sendfile splice copy_file_range uring-read uring-poll uring-registered)
 WHO="user=root program=$HELPERS/reach"
@@ -80,7 +80,10 @@ m_attack "held since before: inherited" "user=root program=/usr/bin/cat path=$R 
 exec 7<&-
 m_allowed "the role by io_uring" "user=daemon program=$HELPERS/reach path=$R" as daemon "$HELPERS/reach" uring "$R"
 m_attack "handed over by SCM_RIGHTS" "user=games program=$HELPERS/reach path=$R hook=file_permission operations=read" pass_on
+# A worker of io_uring opens, another thread completes: still one entry.
+m_allowed "the role once by io_uring" "user=daemon path=$S/ward/once" as daemon "$HELPERS/reach" uring "$S/ward/once"
 m_events
+t_equal "an open by io_uring, and the read by it, have one entry" 1 "$(m_flat | jq -c 'select(.uid == "1" and .operations == "read" and (.path // "" | endswith("/once")))' | wc -l)"
 m_verify
 m_stop
 t_done
