@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Accesses that two loads recorded. When a daemon takes over, the programs of both loads hang on the same hooks
- * and speak for a moment, so that no access goes unrecorded (bpf/maps.bpf.h); here the second record of one
- * access is told from the record of a second access.
+ * Accesses that two loads recorded. When a daemon takes over, the programs of both loads hang on the same
+ * hooks and speak for a moment, so that no access goes unrecorded (bpf/maps.bpf.h); here the second record of
+ * one access is told from the record of a second access.
  *
  * It is by the order in which the kernel runs them. BPF trampolines run the newest program first (`lsm`,
  * `fmod_ret`), and one that denies ends the chain; tracepoints run the oldest first (`tracing`), and all of
@@ -14,8 +14,8 @@
  *	the older may have been the last access before the newer load spoke.
  *
  * fmod_ret's own record and one by the net below it are not taken for a pair: the net does not record again
- * what it knows to be recorded (used__decided). Where the order is another than that, or the pair is torn, both
- * records are kept: an access may then be told twice, never not at all.
+ * what it knows to be recorded (used__decided). Where the order is another than that, or the pair is torn,
+ * both records are kept: an access may then be told twice, never not at all.
  */
 #ifndef MUNIMENT_PIPELINE_TWICE_H
 #define MUNIMENT_PIPELINE_TWICE_H
