@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ledger's bytes on disk. All numbers are big-endian and written field by field; CRCs are CRC-32
- *(zlib's).
+ * (zlib's).
  *
  *	DIR/slots               the newest checkpoints
- *	DIR/roots               one 32-byte subtree root for each full segment: derived data, rebuilt when
- *lost DIR/segment-NNNNNNNNNN  entries [N * 65,536, (N + 1) * 65,536)
+ *	DIR/roots               one 32-byte subtree root for each full segment: derived, made anew when lost
+ *	DIR/segment-NNNNNNNNNN  entries [N * 65,536, (N + 1) * 65,536)
  *
  * Segment: a header of 64 bytes, then batches one after another, then zeroes up to what was reserved.
  *
@@ -13,21 +13,21 @@
  *	32 made, ms since 1970, u64   40  zero   60  CRC of bytes 0..59
  *
  * Batch: a header of 32 bytes, the entries as in a tlog-tiles bundle (u16 length, bytes), then for each entry
- *the first 8 bytes of its leaf hash. These marks secure nothing (the tree does); they let a verifier name the
- *very entry that was altered. A batch lies within one segment, and a checkpoint covers whole batches.
+ * the first 8 bytes of its leaf hash. These marks secure nothing (the tree does); they let a verifier name
+ * the very entry that was altered. A batch lies within one segment, and a checkpoint covers whole batches.
  *
  *	0  magic "MUNB"   4  version u16 (1)   6  zero u16   8  first index u64   16  count u32
- *	20 bytes of the entries with their lengths, u32   24  CRC of all after the header   28  CRC of bytes
- *0..27
+ *	20 bytes of the entries with their lengths, u32   24  CRC of all after the header
+ *	28  CRC of bytes 0..27
  *
  * Slots: four of 8,192 bytes; generation g stands in slot g % 4. The first page holds the note, the second
- *the opaque state of the daemon that belongs to it. Each is written by one call, second page first: a killed
- *process leaves every page whole (the kernel does not stop inside a page), so only the oldest slot can have
- *pages that do not match.
+ * the opaque state of the daemon that belongs to it. Each is written by one call, second page first: a killed
+ * process leaves every page whole (the kernel does not stop inside a page), so only the oldest slot can have
+ * pages that do not match.
  *
- *	0  magic "MUNSLOT" 1   8  generation u64   16  entries covered u64   24  note length u32   28  state
- *length u32 32 CRC of the second page   36  zero   60  CRC of the first page without these 4 bytes   64  the
- *signed note
+ *	0  magic "MUNSLOT" 1   8  generation u64   16  entries covered u64   24  note length u32
+ *	28 state length u32   32  CRC of the second page   36  zero   60  CRC of the first page without these
+ *	4 bytes   64  the signed note
  */
 #ifndef MUNIMENT_LEDGER_FORMAT_H
 #define MUNIMENT_LEDGER_FORMAT_H

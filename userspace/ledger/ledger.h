@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ledger's writer: entries go in, a growing Merkle tree with signed checkpoints comes out. format.h has
- *the bytes on disk.
+ * the bytes on disk.
  *
  * One thread (the keeper's) owns a struct ledger and makes every call below. Appending copies and hashes; no
- *call but ledger_open, ledger_flush and ledger_wait waits for the disk. Writing, fdatasync, signing and the
- *checkpoint slot are the work of a commit thread inside, one commit at a time, and ledger_event_fd turns
- *readable when it is done. The usual loop:
+ * call but ledger_open, ledger_flush and ledger_wait waits for the disk. Writing, fdatasync, signing and the
+ * checkpoint slot are the work of a commit thread inside, one commit at a time, and ledger_event_fd turns
+ * readable when it is done. The usual loop:
  *
  *	ledger_append(l, …) for each event;
- *	every few milliseconds, or when ledger_pending grows:  ledger_commit(l, state, state_len)  (-EAGAIN:
- *one is under way) ledger_event_fd readable:  ledger_poll(l)  calls published(), returns that commit's error
+ *	every few milliseconds, or when ledger_pending grows:  ledger_commit(l, state, state_len)
+ *		(-EAGAIN: one is under way);
+ *	ledger_event_fd readable:  ledger_poll(l)  calls published(), returns that commit's error.
  *
  * Order of a commit: batches → fdatasync → root → sign → slot → fdatasync → published().
  */

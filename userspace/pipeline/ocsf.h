@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ledger entries: one line of OCSF 1.8.0 JSON each. Accesses are file_activity (1001), the daemon's own
- *doings application_lifecycle (6002).
+ * doings application_lifecycle (6002).
  *
  * The order of members is chosen for the ledger, which hashes only what differs from the line before: what
- *stays the same for a host, a policy, a process comes first. struct ocsf owns the prepared pieces and the
- *policy images that records still refer to. Used by the keeper.
+ * stays the same for a host, a policy, a process comes first. struct ocsf owns the prepared pieces and the
+ * policy images that records still refer to. Used by the keeper.
  *
  * What stands where, beyond the standard's plain meaning:
  *	metadata.uid		the entry's secret nonce, 16 random bytes as base64url: unique, so it also
- *tells duplicates metadata.log_source	"cpuN", and metadata.sequence: the number that CPU gave the record
+ *				tells duplicates
+ *	metadata.log_source	"cpuN", and metadata.sequence: the number that CPU gave the record
  *	metadata.original_time	nanoseconds since boot, as a string
  *	file.uid		"major:minor:inode:generation"
  *	unmapped.muniment	store, operations, hook, mechanism, gen (of the policy), grant ("file:line" of
- *the policy), and for denials wanted, enforced, reason, flags; path_raw (base64) where the path is not UTF-8
+ *				the policy), and for denials wanted, enforced, reason, flags; path_raw
+ *				(base64) where the path is not UTF-8
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
 #define MUNIMENT_PIPELINE_OCSF_H
