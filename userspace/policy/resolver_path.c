@@ -168,7 +168,7 @@ static int last_error(void)
 int host_path(void *ctx, const char *path, struct policy_path_info *ret_info)
 {
 	struct policy_path_info info = {0};
-	struct stat st;
+	struct stat st = {0};
 	int rc;
 
 	info.canonical = realpath(path, NULL);

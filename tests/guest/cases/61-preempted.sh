@@ -6,6 +6,7 @@
 # On a kernel that preempts, an fmod_ret program is skipped while another task was preempted within it. Busy processes
 # make that frequent; an intruder tries until it happens. Whatever opens in spite of the policy is stopped as the call
 # returns. Run by tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of perl; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
@@ -26,7 +27,7 @@ m_start
 t_check "the status names the net" m_status_is 'any(.operations[]; .operation == "open" and .net == "net__sys_exit")'
 
 HOGS=()
-for i in 1 2 3; do
+for _ in 1 2 3; do
 	perl -e 'while (1) { open(my $f, "<", $ARGV[0]) and close($f) }' "$DEEP/file" &
 	HOGS+=($!)
 done
