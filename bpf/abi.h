@@ -78,6 +78,17 @@ enum hook {
 	HOOK_INODE_LINK = 3,
 	HOOK_INODE_RENAME = 4,
 	HOOK_IO_URING = 5, /* an io_uring tracepoint, where only `tracing` is to be had */
+	HOOK_INODE_CREATE = 6,
+	HOOK_INODE_MKDIR = 7,
+	HOOK_INODE_MKNOD = 8,
+	HOOK_INODE_SYMLINK = 9,
+	HOOK_INODE_UNLINK = 10,
+	HOOK_INODE_RMDIR = 11,
+	HOOK_INODE_SETATTR = 12, /* with OPERATION_WRITE: truncate */
+	HOOK_INODE_SETXATTR = 13,
+	HOOK_INODE_REMOVEXATTR = 14,
+	HOOK_INODE_SET_ACL = 15, /* before Linux 6.2, ACLs are extended attributes to the hooks, too */
+	HOOK_INODE_REMOVE_ACL = 16,
 	HOOK_END
 };
 
@@ -111,7 +122,8 @@ enum reason {
 #define RECORD_FLAG_BY_LOGIN	0x0010 /* the person was taken from the login uid, else from the acting uid */
 #define RECORD_FLAG_NO_CACHE	0x0020 /* a cache could not be allocated */
 #define RECORD_FLAG_SHARED	0x0040 /* the programs of another load speak, too: see record_access.instance */
-#define RECORD_FLAGS_ALL	0x007f
+#define RECORD_FLAG_NEW_NAME	0x0080 /* nothing has the name yet: inode and mode are its directory's */
+#define RECORD_FLAGS_ALL	0x00ff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 

@@ -29,4 +29,73 @@ int BPF_PROG(fmod_ret__inode_rename, struct inode *old_dir, struct dentry *old, 
 	return ret ? ret : border__rename(old, new, flags, MECHANISM_FMOD_RET);
 }
 
+/* open with O_CREAT, or creat: of a regular file. */
+SEC("fmod_ret/security_inode_create")
+int BPF_PROG(fmod_ret__inode_create, struct inode *dir, struct dentry *name, unsigned short mode, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_FMOD_RET, HOOK_INODE_CREATE);
+}
+
+SEC("fmod_ret/security_inode_mkdir")
+int BPF_PROG(fmod_ret__inode_mkdir, struct inode *dir, struct dentry *name, unsigned short mode, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_FMOD_RET, HOOK_INODE_MKDIR);
+}
+
+SEC("fmod_ret/security_inode_mknod")
+int BPF_PROG(fmod_ret__inode_mknod, struct inode *dir, struct dentry *name, unsigned short mode,
+	     unsigned int dev, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_FMOD_RET, HOOK_INODE_MKNOD);
+}
+
+SEC("fmod_ret/security_inode_symlink")
+int BPF_PROG(fmod_ret__inode_symlink, struct inode *dir, struct dentry *name, const char *target, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_FMOD_RET, HOOK_INODE_SYMLINK);
+}
+
+SEC("fmod_ret/security_inode_unlink")
+int BPF_PROG(fmod_ret__inode_unlink, struct inode *dir, struct dentry *name, int ret)
+{
+	return ret ? ret : names__delete(name, MECHANISM_FMOD_RET, HOOK_INODE_UNLINK);
+}
+
+SEC("fmod_ret/security_inode_rmdir")
+int BPF_PROG(fmod_ret__inode_rmdir, struct inode *dir, struct dentry *name, int ret)
+{
+	return ret ? ret : names__delete(name, MECHANISM_FMOD_RET, HOOK_INODE_RMDIR);
+}
+
+SEC("fmod_ret/security_inode_setattr")
+int BPF_PROG(fmod_ret__inode_setattr, void *idmap, struct dentry *name, struct iattr *attributes, int ret)
+{
+	return ret ? ret : names__setattr(name, attributes, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_inode_setxattr")
+int BPF_PROG(fmod_ret__inode_setxattr, void *idmap, struct dentry *name, const char *attribute,
+	     const void *value, unsigned long size, int flags, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_FMOD_RET, HOOK_INODE_SETXATTR);
+}
+
+SEC("fmod_ret/security_inode_removexattr")
+int BPF_PROG(fmod_ret__inode_removexattr, void *idmap, struct dentry *name, const char *attribute, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_FMOD_RET, HOOK_INODE_REMOVEXATTR);
+}
+
+SEC("fmod_ret/security_inode_set_acl")
+int BPF_PROG(fmod_ret__inode_set_acl, void *idmap, struct dentry *name, const char *which, void *acl, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_FMOD_RET, HOOK_INODE_SET_ACL);
+}
+
+SEC("fmod_ret/security_inode_remove_acl")
+int BPF_PROG(fmod_ret__inode_remove_acl, void *idmap, struct dentry *name, const char *which, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_FMOD_RET, HOOK_INODE_REMOVE_ACL);
+}
+
 #endif

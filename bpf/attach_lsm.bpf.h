@@ -29,6 +29,82 @@ int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struc
 	return ret ? ret : border__rename(old, new, 0, MECHANISM_LSM);
 }
 
+/* open with O_CREAT, or creat: of a regular file. */
+SEC("lsm/inode_create")
+int BPF_PROG(lsm__inode_create, struct inode *dir, struct dentry *name, unsigned short mode, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_LSM, HOOK_INODE_CREATE);
+}
+
+SEC("lsm/inode_mkdir")
+int BPF_PROG(lsm__inode_mkdir, struct inode *dir, struct dentry *name, unsigned short mode, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_LSM, HOOK_INODE_MKDIR);
+}
+
+SEC("lsm/inode_mknod")
+int BPF_PROG(lsm__inode_mknod, struct inode *dir, struct dentry *name, unsigned short mode, unsigned int dev,
+	     int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_LSM, HOOK_INODE_MKNOD);
+}
+
+SEC("lsm/inode_symlink")
+int BPF_PROG(lsm__inode_symlink, struct inode *dir, struct dentry *name, const char *target, int ret)
+{
+	return ret ? ret : names__create(dir, name, MECHANISM_LSM, HOOK_INODE_SYMLINK);
+}
+
+SEC("lsm/inode_unlink")
+int BPF_PROG(lsm__inode_unlink, struct inode *dir, struct dentry *name, int ret)
+{
+	return ret ? ret : names__delete(name, MECHANISM_LSM, HOOK_INODE_UNLINK);
+}
+
+SEC("lsm/inode_rmdir")
+int BPF_PROG(lsm__inode_rmdir, struct inode *dir, struct dentry *name, int ret)
+{
+	return ret ? ret : names__delete(name, MECHANISM_LSM, HOOK_INODE_RMDIR);
+}
+
+/* Up to Linux 6.8 this hook has no idmap, while security_inode_setattr has. */
+SEC("lsm/inode_setattr")
+int BPF_PROG(lsm__inode_setattr_old, struct dentry *name, struct iattr *attributes, int ret)
+{
+	return ret ? ret : names__setattr(name, attributes, MECHANISM_LSM);
+}
+
+SEC("lsm/inode_setattr")
+int BPF_PROG(lsm__inode_setattr, void *idmap, struct dentry *name, struct iattr *attributes, int ret)
+{
+	return ret ? ret : names__setattr(name, attributes, MECHANISM_LSM);
+}
+
+SEC("lsm/inode_setxattr")
+int BPF_PROG(lsm__inode_setxattr, void *idmap, struct dentry *name, const char *attribute, const void *value,
+	     unsigned long size, int flags, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_LSM, HOOK_INODE_SETXATTR);
+}
+
+SEC("lsm/inode_removexattr")
+int BPF_PROG(lsm__inode_removexattr, void *idmap, struct dentry *name, const char *attribute, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_LSM, HOOK_INODE_REMOVEXATTR);
+}
+
+SEC("lsm/inode_set_acl")
+int BPF_PROG(lsm__inode_set_acl, void *idmap, struct dentry *name, const char *which, void *acl, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_LSM, HOOK_INODE_SET_ACL);
+}
+
+SEC("lsm/inode_remove_acl")
+int BPF_PROG(lsm__inode_remove_acl, void *idmap, struct dentry *name, const char *which, int ret)
+{
+	return ret ? ret : names__describe(name, MECHANISM_LSM, HOOK_INODE_REMOVE_ACL);
+}
+
 /*
  * What makes kept answers void. Programs of the LSM type here too: of fentry's type, the kernel may skip one
  * (used__decided). Where the hook has a result, it stays what it is.

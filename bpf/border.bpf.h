@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Names that come to lie on the other side of a store's border, by link or rename. Identity goes by
- * directories, so such a name would take a record out of its store, or change what kept answers say.
+ * Links and renames. Identity goes by directories, so a name that comes to lie on the other side of a store's
+ * border would take a record out of its store, or change what kept answers say.
  */
 #ifndef MUNIMENT_BORDER_BPF_H
 #define MUNIMENT_BORDER_BPF_H
 
+/* Where a name goes. */
+enum border {
+	BORDER_NOWHERE, /* from outside every store to outside */
+	BORDER_WITHIN,	/* one store */
+	BORDER_ACROSS,
+};
+
 /*
- * An object is about to get a name in the directory to. Does that name lie in another store than the name
- * dentry of inode does? Then 1, and what is asked for: out of a store no grant covers it, as the record would
- * be read under a name that nobody guards; into a store it takes `create`.
+ * An object is about to get a name in the directory to; its old one is dentry of inode. Fills in what is asked
+ * for: within a store the operation `within`; out of a store no grant covers it, as the record would be read
+ * under a name that nobody guards; into a store it takes `create`.
  */
 static __noinline int border__crosses(struct dentry *dentry, struct inode *inode, struct dentry *to,
-				      struct access *access)
+				      u32 within, struct access *access)
 {
 	struct place from = {.store = STORE_NONE}, there = {.store = STORE_NONE};
 
 	object__find(inode, dentry, access->slot, &from);
 	object__walk(to, to->d_inode, access->slot, &there);
-	if (from.store == there.store && from.store != STORE_UNDETERMINED)
-		return 0;
+	access->place = from;
+	access->place.walked = 0; /* the walk may have begun at a parent */
+	if (from.store == there.store && from.store != STORE_UNDETERMINED) {
+		access->operations = within;
+		return from.store == STORE_NONE ? BORDER_NOWHERE : BORDER_WITHIN;
+	}
 	if (from.store != STORE_NONE) {
-		access->place = from;
 		access->operations = OPERATION_BIT(OPERATION_RENAME);
 		if (!from.reason)
 			access->place.reason = REASON_BORDER;
 	} else {
 		access->place = there;
+		access->place.walked = 0;
 		access->operations = OPERATION_BIT(OPERATION_CREATE);
 	}
-	access->place.walked = 0; /* the walk may have begun at a parent */
-	return 1;
+	return BORDER_ACROSS;
 }
 
 static __noinline int border__mark(struct inode *inode, u32 slot, const struct place *place)
@@ -53,38 +63,33 @@ static __always_inline int border__link(struct dentry *old, struct inode *dir, s
 	u32 slot = epoch_slot(epoch);
 	struct access access = {.hook = HOOK_INODE_LINK, .mechanism = mechanism, .slot = slot};
 	struct inode *inode = old->d_inode;
-	int err;
+	int where, err;
 
-	if (access__is_far(dir) || !maps__speaks() || !inode ||
-	    !border__crosses(old, inode, new->d_parent, &access))
+	if (access__is_far(dir) || !maps__speaks() || !inode)
+		return 0;
+	where = unknown(border__crosses(old, inode, new->d_parent, OPERATION_BIT(OPERATION_CREATE), &access));
+	if (where == BORDER_NOWHERE)
 		return 0;
 	access__ask(&access, epoch);
 	err = access__settle(inode, old, &access);
-	if (!err) /* only monitored, or a permitted way in: from now on known by its inode, whatever the name
+	if (!err &&
+	    where ==
+		    BORDER_ACROSS) /* only monitored, or a permitted way in: from now on known by its inode, whatever the name
 		   */
 		border__mark(inode, slot, &access.place);
 	return err;
 }
 
-/* One direction of a rename: old moves to the directory of new. */
-static __always_inline int border__move(struct dentry *old, struct dentry *new, u64 epoch, u32 mechanism)
+#define RENAME_EXCHANGE 2
+
+/*
+ * Answers given until the rename is done must not outlive it: border__renamed raises the epoch again. Where
+ * that cannot be noted, the crossing is refused.
+ */
+static __always_inline int border__note_crossing(void)
 {
-	u32 slot = epoch_slot(epoch);
-	struct access access = {.hook = HOOK_INODE_RENAME, .mechanism = mechanism, .slot = slot};
-	struct dentry *parent = old->d_parent;
-	struct inode *inode = old->d_inode;
 	struct actor_answer *actor;
 
-	if (parent == new->d_parent || !inode ||
-	    !border__crosses(parent, parent->d_inode, new->d_parent, &access))
-		return 0;
-	access__ask(&access, epoch);
-	if (access__settle(inode, old, &access))
-		return -EACCES;
-	/*
-	 * Answers given until the rename is done must not outlive it: border__renamed raises the epoch again.
-	 * Where that cannot be noted, the crossing is refused.
-	 */
 	maps__new_epoch();
 	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0,
 				     BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -96,19 +101,35 @@ static __always_inline int border__move(struct dentry *old, struct dentry *new, 
 	return 0;
 }
 
-#define RENAME_EXCHANGE 2
-
+/*
+ * A rename: old takes the name new. What had that name is gone, which takes `delete`; or exchanged, which the
+ * LSM hook cannot tell from it.
+ */
 static __always_inline int border__rename(struct dentry *old, struct dentry *new, u32 flags, u32 mechanism)
 {
+	struct dentry *from = old->d_parent, *to = new->d_parent;
 	u64 epoch = maps__epoch();
-	int err;
+	struct access access = {.hook = HOOK_INODE_RENAME, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+	struct inode *inode = old->d_inode, *other = new->d_inode;
+	u32 within, where;
 
-	if (!(control.devices >> (old->d_sb->s_dev & 63) & 1) || !maps__speaks())
+	if (!inode || access__is_far(inode) || !maps__speaks() ||
+	    (from == to && names__is_outside(from->d_inode, mechanism)))
 		return 0;
-	err = border__move(old, new, epoch, mechanism);
-	if (!err && flags & RENAME_EXCHANGE)
-		err = border__move(new, old, epoch, mechanism);
-	return err;
+	within = unknown(OPERATION_BIT(OPERATION_RENAME) | (other ? OPERATION_BIT(OPERATION_DELETE) : 0));
+	where = unknown(border__crosses(from, from->d_inode, to, within, &access));
+	if (flags & RENAME_EXCHANGE && other && access.operations == OPERATION_BIT(OPERATION_CREATE)) {
+		/* While this one comes into a store, the other leaves it. */
+		where = unknown(border__crosses(to, to->d_inode, from, within, &access));
+		inode = other;
+		old = new;
+	}
+	if (where == BORDER_NOWHERE)
+		return 0;
+	access__ask(&access, epoch);
+	if (access__settle(inode, old, &access))
+		return -EACCES;
+	return where == BORDER_ACROSS ? border__note_crossing() : 0;
 }
 
 /* A rename is over, done or failed. */

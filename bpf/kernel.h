@@ -107,6 +107,10 @@ struct file {
 	struct path f_path;
 };
 
+struct iattr {
+	unsigned int ia_valid;
+};
+
 struct group_info {
 	int ngroups;
 	kgid_t gid[0];
@@ -231,6 +235,16 @@ struct btrfs_inode___module {
 #define EPERM  1
 #define ENOMEM 12
 #define EACCES 13
+
+/* What a setattr is about. */
+#define ATTR_MODE  (1 << 0)
+#define ATTR_UID   (1 << 1)
+#define ATTR_GID   (1 << 2)
+#define ATTR_SIZE  (1 << 3)
+#define ATTR_ATIME (1 << 4)
+#define ATTR_MTIME (1 << 5)
+#define ATTR_FORCE (1 << 9)  /* the kernel's own, such as taking set-user-ID off a file that is written */
+#define ATTR_OPEN  (1 << 15) /* by open with O_TRUNC */
 
 #define TASK_COMPAT    0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
 #define TASK_IO_WORKER 0x0010 /* PF_IO_WORKER: a thread that io_uring made */

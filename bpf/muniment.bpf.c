@@ -12,6 +12,7 @@
 #include "bpf/actor.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/access.bpf.h"
+#include "bpf/names.bpf.h"
 #include "bpf/border.bpf.h"
 #include "bpf/attach_lsm.bpf.h"
 #include "bpf/attach_fmod_ret.bpf.h"

@@ -190,7 +190,12 @@ static void test_activities(void **state)
 		{HOOK_INODE_LINK, OPERATION_BIT(OPERATION_CREATE), "100101"},
 		{HOOK_INODE_LINK, OPERATION_BIT(OPERATION_RENAME), "100101"},
 		{HOOK_INODE_RENAME, OPERATION_BIT(OPERATION_RENAME), "100105"},
-		{HOOK_FILE_OPEN, OPERATION_BIT(OPERATION_DELETE), "100104"},
+		{HOOK_INODE_RENAME, OPERATION_BIT(OPERATION_RENAME) | OPERATION_BIT(OPERATION_DELETE),
+		 "100105"},
+		{HOOK_INODE_CREATE, OPERATION_BIT(OPERATION_CREATE), "100101"},
+		{HOOK_INODE_MKDIR, OPERATION_BIT(OPERATION_CREATE), "100101"},
+		{HOOK_INODE_UNLINK, OPERATION_BIT(OPERATION_DELETE), "100104"},
+		{HOOK_INODE_RMDIR, OPERATION_BIT(OPERATION_DELETE), "100104"},
 		{HOOK_FILE_OPEN, OPERATION_BIT(OPERATION_ATTRIBUTES), "100106"},
 		{HOOK_IO_URING, OPERATION_BIT(OPERATION_READ), "100114"},
 		{HOOK_FILE_OPEN, OPERATION_BIT(OPERATION_EXECUTE), "100114"},
@@ -244,6 +249,40 @@ static void test_long_and_cut(void **state)
 	assert_memory_equal(at(json, "file.path"), "/srv/ehr/…/\x01", 12);
 	ASSERT_AT(json, "unmapped.muniment.flags.0", "path_cut");
 	json_decref(json);
+}
+
+/* A name that nothing has yet: there is a directory, and what the hook says that it will be. */
+static void test_new_names(void **state)
+{
+	static const struct {
+		unsigned hook;
+		const char *type;
+	} rows[] = {
+		{HOOK_INODE_CREATE, "1"},
+		{HOOK_INODE_MKDIR, "2"},
+		{HOOK_INODE_SYMLINK, "7"},
+		{HOOK_INODE_MKNOD, "0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct record_access *a = denied("ward/new");
+		json_t *json;
+
+		a->flags |= RECORD_FLAG_NEW_NAME;
+		a->hook = (uint8_t)rows[i].hook;
+		a->operations = OPERATION_BIT(OPERATION_CREATE);
+		a->file_mode = S_IFDIR | 0755;
+		a->file = (struct object_id){.ino = 77, .dev = 8u << 20 | 2, .generation = 5};
+		json = entry(NULL);
+		ASSERT_AT(json, "file.type_id", rows[i].type);
+		ASSERT_AT(json, "file.uid", "");
+		ASSERT_AT(json, "file.size", "");
+		ASSERT_AT(json, "unmapped.muniment.directory", "8:2:77:5");
+		ASSERT_AT(json, "unmapped.muniment.file_mode", "");
+		ASSERT_AT(json, "unmapped.muniment.flags", "");
+		json_decref(json);
+	}
 }
 
 static void test_outside_and_roots(void **state)
@@ -387,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_activities),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_long_and_cut),
+		cmocka_unit_test(test_new_names),
 		cmocka_unit_test(test_outside_and_roots),
 		cmocka_unit_test(test_unknown_policy),
 		cmocka_unit_test(test_policy_switch),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
@@ -31,9 +32,11 @@ struct table_row {
 #define BY(mechanism) (1u << MECHANISM_##mechanism)
 #define NET	      (1u << MECHANISM_END) /* with FMOD_RET, if the kernel takes it: see used__decided */
 
-#define PREVENTS 0x1
-#define NETTED	 0x2 /* what the kernel skips of it is seen by the net, if there is one */
-#define CHECKED	 0x4 /* what it tells is checked at each use, too: skipping it does no harm */
+#define PREVENTS     0x1
+#define NETTED	     0x2	/* what the kernel skips of it is seen by the net, if there is one */
+#define CHECKED	     0x4	/* what it tells is checked at each use, too: skipping it does no harm */
+#define SINCE_LATER  0x8	/* not every kernel has the hook; those without ask another of ours */
+#define ARGUMENTS(n) ((n) << 8) /* which the kernel's hook must have; other shapes have other programs */
 
 /* Programs of the LSM type are never skipped: their missed runs are always 0. */
 static const struct table_row table[] = {
@@ -41,10 +44,33 @@ static const struct table_row table[] = {
 	{"read and write", BY(LSM), PREVENTS, PROGRAM(lsm__file_permission)},
 	{"link", BY(LSM), PREVENTS, PROGRAM(lsm__inode_link)},
 	{"rename", BY(LSM), PREVENTS, PROGRAM(lsm__inode_rename)},
+	{"create", BY(LSM), PREVENTS, PROGRAM(lsm__inode_create)},
+	{"mkdir", BY(LSM), PREVENTS, PROGRAM(lsm__inode_mkdir)},
+	{"mknod", BY(LSM), PREVENTS, PROGRAM(lsm__inode_mknod)},
+	{"symlink", BY(LSM), PREVENTS, PROGRAM(lsm__inode_symlink)},
+	{"unlink", BY(LSM), PREVENTS, PROGRAM(lsm__inode_unlink)},
+	{"rmdir", BY(LSM), PREVENTS, PROGRAM(lsm__inode_rmdir)},
+	{"attributes and size", BY(LSM), PREVENTS | ARGUMENTS(2), PROGRAM(lsm__inode_setattr_old)},
+	{"attributes and size", BY(LSM), PREVENTS | ARGUMENTS(3), PROGRAM(lsm__inode_setattr)},
+	{"set xattr", BY(LSM), PREVENTS, PROGRAM(lsm__inode_setxattr)},
+	{"remove xattr", BY(LSM), PREVENTS, PROGRAM(lsm__inode_removexattr)},
+	{"set ACL", BY(LSM), PREVENTS | SINCE_LATER, PROGRAM(lsm__inode_set_acl)},
+	{"remove ACL", BY(LSM), PREVENTS | SINCE_LATER, PROGRAM(lsm__inode_remove_acl)},
 	{"open", BY(FMOD_RET), PREVENTS | NETTED, PROGRAM(fmod_ret__file_open)},
 	{"read and write", BY(FMOD_RET), PREVENTS | NETTED, PROGRAM(fmod_ret__file_permission)},
 	{"link", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_link)},
 	{"rename", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_rename)},
+	{"create", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_create)},
+	{"mkdir", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_mkdir)},
+	{"mknod", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_mknod)},
+	{"symlink", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_symlink)},
+	{"unlink", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_unlink)},
+	{"rmdir", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_rmdir)},
+	{"attributes and size", BY(FMOD_RET), PREVENTS | ARGUMENTS(3), PROGRAM(fmod_ret__inode_setattr)},
+	{"set xattr", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_setxattr)},
+	{"remove xattr", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_removexattr)},
+	{"set ACL", BY(FMOD_RET), PREVENTS | SINCE_LATER, PROGRAM(fmod_ret__inode_set_acl)},
+	{"remove ACL", BY(FMOD_RET), PREVENTS | SINCE_LATER, PROGRAM(fmod_ret__inode_remove_acl)},
 	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
 	{"io_uring", BY(TRACING), 0, PROGRAM(tracing__io_uring_complete)},
 	{NULL, NET, 0, PROGRAM(net__sys_exit)},
@@ -70,6 +96,15 @@ static const struct {
 	{"read and write", "tracing__sys_exit", NULL},
 	{"link", NULL, "no tracepoint has the inode"},
 	{"rename", NULL, "no tracepoint has the inode"},
+	{"create", NULL, "no tracepoint has the inode"},
+	{"mkdir", NULL, "no tracepoint has the inode"},
+	{"mknod", NULL, "no tracepoint has the inode"},
+	{"symlink", NULL, "no tracepoint has the inode"},
+	{"unlink", NULL, "no tracepoint has the inode"},
+	{"rmdir", NULL, "no tracepoint has the inode"},
+	{"attributes and size", NULL, "no tracepoint has the inode"},
+	{"set xattr", NULL, "no tracepoint has the inode"},
+	{"remove xattr", NULL, "no tracepoint has the inode"},
 };
 
 static struct bpf_program *program_of(const struct muniment_bpf *skel, const struct table_row *row)
@@ -82,11 +117,32 @@ static unsigned rows_of(enum mechanism mechanism, bool net)
 	return 1u << mechanism | (net ? NET : 0);
 }
 
-void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net)
+/* Does this kernel have the row's hook, in the shape that its program is written for? */
+static bool has_hook(const struct btf *kernel, const struct bpf_program *program, const struct table_row *row)
 {
-	for (size_t i = 0; i < N_ROWS; i++)
-		bpf_program__set_autoload(program_of(skel, &table[i]),
-					  table[i].mechanisms & rows_of(mechanism, net));
+	const char *section = bpf_program__section_name(program), *hook = strchr(section, '/') + 1;
+	const unsigned arguments = row->flags / ARGUMENTS(1);
+	const struct btf_type *type;
+	char name[64];
+	int id;
+
+	if (!(row->flags & SINCE_LATER) && !arguments)
+		return true; /* all kernels that we know have it */
+	snprintf(name, sizeof(name), "%s%s", row->mechanisms & BY(LSM) ? "bpf_lsm_" : "", hook);
+	id = btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC);
+	type = id > 0 ? btf__type_by_id(kernel, (__u32)id) : NULL;
+	type = type ? btf__type_by_id(kernel, type->type) : NULL;
+	return type && (!arguments || btf_vlen(type) == arguments);
+}
+
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct bpf_program *program = program_of(skel, &table[i]);
+
+		bpf_program__set_autoload(program, table[i].mechanisms & rows_of(mechanism, net) &&
+							   has_hook(kernel, program, &table[i]));
+	}
 	/* Linux 6.1 writes past the inode's security blob where bpf is no active LSM. */
 	bpf_map__set_autocreate(skel->maps.answers_by_inode, mechanism == MECHANISM_LSM);
 }
@@ -184,7 +240,7 @@ static int attach_rows(struct kernel *k, unsigned rows)
 	int err = 0;
 
 	for (size_t i = 0; i < N_ROWS && !err; i++)
-		if (table[i].mechanisms & rows)
+		if (table[i].mechanisms & rows && bpf_program__autoload(program_of(k->skel, &table[i])))
 			err = attach_row(k, &table[i]);
 	return err;
 }
@@ -216,7 +272,8 @@ void kernel_tell_serving(struct kernel *k)
 	why_not_stronger(k, why, sizeof(why));
 	k->n_serving = 0;
 	for (size_t i = 0; i < N_ROWS; i++)
-		if (table[i].operation && table[i].mechanisms & 1u << k->mechanism)
+		if (table[i].operation && table[i].mechanisms & 1u << k->mechanism &&
+		    bpf_program__autoload(program_of(k->skel, &table[i])))
 			serve(k, table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
 			      table[i].flags & PREVENTS,
 			      k->net && table[i].flags & NETTED ? "net__sys_exit" : NULL, why);
@@ -250,7 +307,7 @@ uint64_t kernel_missed_runs(const struct kernel *k)
 		struct bpf_prog_info info = {0};
 		__u32 size = sizeof(info);
 
-		if (!(table[i].mechanisms & rows_of(k->mechanism, k->net)) || table[i].flags & CHECKED ||
+		if (!bpf_program__autoload(program_of(k->skel, &table[i])) || table[i].flags & CHECKED ||
 		    (k->net && table[i].flags & NETTED))
 			continue;
 		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program_of(k->skel, &table[i])), &info, &size))

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/magic.h>
 
@@ -140,7 +141,7 @@ static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
 
 	if (!skel)
 		return -errno;
-	kernel_select(skel, mechanism, net);
+	kernel_select(skel, mechanism, net, k->btf);
 	skel->rodata->net = net;
 	skel->rodata->instance = k->instance;
 	skel->rodata->loader_tgid = (uint32_t)getpid();
@@ -187,6 +188,23 @@ static int load_strongest(struct kernel *k)
 	return err == -ENOMEM ? err : -EOPNOTSUPP;
 }
 
+static int load(struct kernel *k)
+{
+	int err;
+
+	k->btf = btf__load_vmlinux_btf();
+	if (!k->btf) {
+		log_error("cannot read this kernel's types (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF): "
+			  "%s",
+			  strerror(errno));
+		return -EOPNOTSUPP;
+	}
+	err = load_strongest(k);
+	btf__free(k->btf);
+	k->btf = NULL;
+	return err;
+}
+
 static uint64_t boot_ns(void)
 {
 	struct timespec t;
@@ -231,7 +249,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 		goto fail;
 	earlier = earlier_instance(k->pin_dir);
 	k->instance = earlier + 1 ? earlier + 1 : 1;
-	err = load_strongest(k);
+	err = load(k);
 	if (!err)
 		err = ring_new(bpf_map__fd(k->skel->maps.records), RING_SIZE_BYTES, &k->ring);
 	if (!err)

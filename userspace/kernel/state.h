@@ -11,8 +11,8 @@
 struct muniment_bpf;
 struct bpf_link;
 
-#define KERNEL_LINKS_MAX   24
-#define KERNEL_SERVING_MAX 8
+#define KERNEL_LINKS_MAX   32
+#define KERNEL_SERVING_MAX 24
 
 /* The roots of one policy generation, for kernel_root_path: the image's, then mounts found below them. */
 struct kernel_roots {
@@ -27,6 +27,7 @@ struct kernel_roots {
 
 struct kernel {
 	struct muniment_bpf *skel;
+	struct btf *btf; /* the kernel's, while programs are loaded */
 	struct ring *ring;
 	struct kernel_options options;
 	char pin_dir[PATH_MAX];
@@ -47,8 +48,8 @@ struct kernel {
 
 /* --- attach.c: the table of programs --- */
 
-/* Chooses which programs of the object are loaded for a mechanism, and which maps are made. */
-void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net);
+/* Chooses which programs of the object are loaded for a mechanism, and which maps are made. kernel: its BTF. */
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel);
 
 /*
  * Attaches the net below fmod_ret, which says nothing before take-over. While privileges last: Debian's

@@ -153,9 +153,22 @@ const char *decode_operation_text(unsigned operation)
 const char *decode_hook_text(unsigned hook)
 {
 	static const char *const texts[HOOK_END] = {
-		[HOOK_FILE_OPEN] = "file_open",	  [HOOK_FILE_PERMISSION] = "file_permission",
-		[HOOK_INODE_LINK] = "inode_link", [HOOK_INODE_RENAME] = "inode_rename",
+		[HOOK_FILE_OPEN] = "file_open",
+		[HOOK_FILE_PERMISSION] = "file_permission",
+		[HOOK_INODE_LINK] = "inode_link",
+		[HOOK_INODE_RENAME] = "inode_rename",
 		[HOOK_IO_URING] = "io_uring",
+		[HOOK_INODE_CREATE] = "inode_create",
+		[HOOK_INODE_MKDIR] = "inode_mkdir",
+		[HOOK_INODE_MKNOD] = "inode_mknod",
+		[HOOK_INODE_SYMLINK] = "inode_symlink",
+		[HOOK_INODE_UNLINK] = "inode_unlink",
+		[HOOK_INODE_RMDIR] = "inode_rmdir",
+		[HOOK_INODE_SETATTR] = "inode_setattr",
+		[HOOK_INODE_SETXATTR] = "inode_setxattr",
+		[HOOK_INODE_REMOVEXATTR] = "inode_removexattr",
+		[HOOK_INODE_SET_ACL] = "inode_set_acl",
+		[HOOK_INODE_REMOVE_ACL] = "inode_remove_acl",
 	};
 
 	return hook < HOOK_END ? texts[hook] : NULL;

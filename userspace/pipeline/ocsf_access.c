@@ -52,11 +52,13 @@ static const struct activity create = ACTIVITY(1, "create"), link_ = ACTIVITY(1,
 /* First what the hook itself says, then the gravest operation. */
 static const struct activity *activity_of(const struct record_access *a)
 {
-	if (a->operations & OPERATION_BIT(OPERATION_DELETE))
-		return &delete;
 	if (a->hook == HOOK_INODE_LINK)
 		return &link_;
-	if (a->hook == HOOK_INODE_RENAME || (a->operations & OPERATION_BIT(OPERATION_RENAME)))
+	if (a->hook == HOOK_INODE_RENAME)
+		return &rename_;
+	if (a->operations & OPERATION_BIT(OPERATION_DELETE))
+		return &delete;
+	if (a->operations & OPERATION_BIT(OPERATION_RENAME))
 		return &rename_;
 	if (a->operations & OPERATION_BIT(OPERATION_CREATE))
 		return &create;
@@ -144,6 +146,21 @@ static unsigned file_type(uint32_t mode)
 	}
 }
 
+/* Of a name that nothing has yet: what the hook says that it will be. */
+static unsigned new_type(unsigned hook)
+{
+	switch (hook) {
+	case HOOK_INODE_CREATE:
+		return file_type(S_IFREG);
+	case HOOK_INODE_MKDIR:
+		return file_type(S_IFDIR);
+	case HOOK_INODE_SYMLINK:
+		return file_type(S_IFLNK);
+	default:
+		return 0;
+	}
+}
+
 static void add_classification(struct buf *b, enum policy_class class)
 {
 	switch (class) {
@@ -168,6 +185,19 @@ static void add_classification(struct buf *b, enum policy_class class)
 	}
 }
 
+static void add_inode(struct buf *b, const struct object_id *id)
+{
+	buf_char(b, '"');
+	buf_u64(b, id->dev >> 20);
+	buf_char(b, ':');
+	buf_u64(b, id->dev & 0xfffff);
+	buf_char(b, ':');
+	buf_u64(b, id->ino);
+	buf_char(b, ':');
+	buf_u64(b, id->generation);
+	buf_char(b, '"');
+}
+
 /* o->file; false when the path is not UTF-8, so that its raw form is needed as well. */
 static bool make_file(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
 		      bool rich)
@@ -185,20 +215,15 @@ static bool make_file(struct ocsf *o, const struct record_access *a, const struc
 		  leaf < path->len ? path->len - leaf : 1);
 	clean = json_strn(b, "path", path->data, path->len);
 	ADD_LITERAL(b, ",\"type_id\":");
-	buf_u64(b, file_type(a->file_mode));
+	buf_u64(b, a->flags & RECORD_FLAG_NEW_NAME ? new_type(a->hook) : file_type(a->file_mode));
 	if (S_ISREG(a->file_mode)) {
 		ADD_LITERAL(b, ",\"size\":");
 		buf_u64(b, a->file_size & INT64_MAX);
 	}
-	ADD_LITERAL(b, ",\"uid\":\"");
-	buf_u64(b, a->file.dev >> 20);
-	buf_char(b, ':');
-	buf_u64(b, a->file.dev & 0xfffff);
-	buf_char(b, ':');
-	buf_u64(b, a->file.ino);
-	buf_char(b, ':');
-	buf_u64(b, a->file.generation);
-	buf_char(b, '"');
+	if (!(a->flags & RECORD_FLAG_NEW_NAME)) {
+		ADD_LITERAL(b, ",\"uid\":");
+		add_inode(b, &a->file);
+	}
 	if (rich && policy && a->store < policy->image->n_stores)
 		add_classification(b, policy->image->stores[a->store].class);
 	buf_char(b, '}');
@@ -226,7 +251,7 @@ static void add_flags(struct buf *b, unsigned flags)
 		{RECORD_FLAG_NO_CACHE, "no_cache"},
 	};
 
-	if (!(flags & ~(unsigned)RECORD_FLAG_BY_LOGIN))
+	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME)))
 		return;
 	json_open(b, "flags", '[');
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -287,7 +312,12 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 		json_str(b, "enforced", decode_enforced_text(a->enforced));
 		json_str(b, "reason", decode_reason_text(a->reason));
 		json_u64(b, "open_flags", a->open_flags);
-		json_u64(b, "file_mode", a->file_mode);
+		if (!(a->flags & RECORD_FLAG_NEW_NAME))
+			json_u64(b, "file_mode", a->file_mode);
+	}
+	if (a->flags & RECORD_FLAG_NEW_NAME) {
+		ADD_LITERAL(b, ",\"directory\":");
+		add_inode(b, &a->file);
 	}
 	add_flags(b, a->flags);
 	if (!clean_path)

@@ -81,12 +81,12 @@ m_attack "a file moved out by the role" "user=daemon path=$RECORD operations=ren
 t_equal "the record is where it was" yes "$([[ $(as daemon cat "$RECORD") == "$MARKER" ]] && echo yes)"
 t_equal "nothing lies outside" "earlier empty" "$(cd outside && echo *)"
 
-# A way in takes the right to create.
+# A way in takes the right to create; the role may rename within, too.
 echo "$MARKER" >outside/letter && chown daemon outside/letter
 m_attack "a file moved in" "user=root operations=create" rename outside/letter "$S/letter"
 m_attack "a hard link in" "user=root operations=create" ln outside/letter "$S/letter"
 m_policy_of "$S"
-sed -i 's/\[list, read, write\]/[list, read, write, create]/' "$M/policy.d/policy.yaml"
+sed -i 's/\[list, read, write\]/[list, read, write, create, rename]/' "$M/policy.d/policy.yaml"
 t_check "the role may create now" "$MUNIMENT" reload --run "$M/run"
 t_check "a file moved in by the role" as daemon perl -e 'rename($ARGV[0], $ARGV[1]) or die "rename: $!\n"' outside/letter "$S/letter"
 m_attack "what was moved in is a record" "user=root path=$S/letter operations=read" cat "$S/letter"
