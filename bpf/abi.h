@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 2
+#define MUNIMENT_ABI_VERSION 3
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */

@@ -193,10 +193,6 @@ static __always_inline void access__blur(struct access *access)
 	access->place.store = unknown(access->place.store);
 	access->place.reason = unknown(access->place.reason);
 	access->place.walked = unknown(access->place.walked);
-	access->place.names.outside = unknown(access->place.names.outside);
-	access->place.names.count = unknown(access->place.names.count);
-	access->place.names.bytes = unknown(access->place.names.bytes);
-	access->place.names.longest = unknown(access->place.names.longest);
 	access->operations = unknown(access->operations);
 	access->hook = unknown(access->hook);
 	access->mechanism = unknown(access->mechanism);

@@ -147,7 +147,7 @@ static __always_inline void actor__roles(struct task_struct *task, u32 login, u3
 	decide_narrow(ret_roles, &accepted);
 
 	accepted = policy->any_group;
-	if (login == ID_UNSET)
+	if (unknown(login == ID_UNSET))
 		actor__groups(task->real_cred, slot, &accepted);
 	else if (user)
 		actor__add_roles(&accepted, &user->by_membership);
@@ -194,6 +194,7 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 	if (!kept || !actor__is_current(kept, task, epoch, mechanism)) {
 		if (actor__exe_changed(task))
 			flags |= ACTOR_EXE_CHANGED;
+		flags = unknown(flags);
 		actor__roles(task, login, flags, slot, &roles);
 		if (!kept)
 			return actor__grants(&roles, slot, store) | flags << 16;

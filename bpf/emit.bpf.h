@@ -135,6 +135,10 @@ static __always_inline void emit__copy_names(struct copy *copy, u32 room)
 		bpf_loop(WALK_DEPTH_MAX, emit__copy_large, copy, 0);
 	if (copy->failed)
 		count(COUNTER_READ_FAILED);
+	/* What follows is verified once, not for each number of turns. */
+	copy->copied = unknown(copy->copied);
+	copy->at = unknown(copy->at);
+	copy->failed = unknown(copy->failed);
 }
 
 /* The next number on this CPU. Atomic: on a preemptible kernel another task may come in between. */
@@ -206,11 +210,15 @@ static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
 	return 0;
 }
 
-/* Sends the program's name unless user space has it. */
-static __noinline int emit__announce(struct access *access)
+/*
+ * Sends the name of the current thread's program unless user space has it, and notes that where answers are
+ * kept. A global function, like emit__actor: verified once.
+ */
+__attribute__((noinline)) int emit__announce(u32 mechanism)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct mm_struct *mm = task->mm;
+	struct actor_answer *kept;
 	struct object_id id;
 	struct file *exe;
 
@@ -222,24 +230,25 @@ static __noinline int emit__announce(struct access *access)
 	object__id(exe->f_inode, &id);
 	if (!bpf_map_lookup_elem(&programs_sent, &id))
 		emit__program(&id, exe->f_path.dentry);
-	if (access->kept) {
-		access->kept->program = id;
-		access->kept->flags |= ACTOR_ANNOUNCED;
-	}
+	if (mechanism == MECHANISM_TRACING)
+		return 0;
+	kept = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+	if (kept)
+		kept->flags |= ACTOR_ANNOUNCED;
 	return 0;
 }
 
-static __always_inline void emit__actor(struct record_access *record, struct task_struct *task,
-					struct access *access)
+/* Who acts: the current thread. */
+__attribute__((noinline)) int emit__actor(struct record_access *record)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	const struct cred *cred = task->real_cred;
-	struct mm_struct *mm = task->mm;
-	struct file *exe = mm ? mm->exe_file : NULL;
+	struct inode *exe = actor__exe(task);
 
-	if (access->kept && access->kept->flags & ACTOR_ANNOUNCED)
-		record->program = access->kept->program;
-	else if (exe)
-		object__id(exe->f_inode, &record->program);
+	if (!record)
+		return 0;
+	if (exe)
+		object__id(exe, &record->program);
 	else
 		record->program = (struct object_id){};
 	record->cgroup = bpf_get_current_cgroup_id();
@@ -252,6 +261,7 @@ static __always_inline void emit__actor(struct record_access *record, struct tas
 	record->login_uid = actor__login_uid(task);
 	record->session = bpf_core_field_exists(task->sessionid) ? task->sessionid : ID_UNSET;
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	return 0;
 }
 
 static __always_inline void emit__object(struct record_access *record, struct inode *inode)
@@ -284,7 +294,7 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	record->flags = access->flags | (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
 			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0) |
 			(control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
-	emit__actor(record, bpf_get_current_task_btf(), access);
+	emit__actor(record);
 	emit__object(record, inode);
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, access->number);
@@ -317,10 +327,13 @@ static __noinline int emit__access(struct inode *inode, struct dentry *dentry, s
 	struct copy copy = {.dentry = dentry};
 
 	if (!(access->actor & ACTOR_ANNOUNCED))
-		emit__announce(access);
+		emit__announce(access->mechanism);
 	if (!access->place.walked)
 		emit__measure(inode, dentry, access);
-	copy.names = names->count;
+	copy.names = access->place.names.count = unknown(names->count);
+	access->place.names.bytes = unknown(names->bytes);
+	access->place.names.longest = unknown(names->longest);
+	access->place.names.outside = unknown(names->outside);
 	if (names->bytes <= PATH_SMALL && names->longest < PATH_SMALL_NAME)
 		return emit__sized(inode, access, &copy, PATH_SMALL, PATH_SMALL_NAME);
 	if (names->bytes <= PATH_MEDIUM)

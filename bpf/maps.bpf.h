@@ -139,7 +139,6 @@ struct actor_answer {
 	u64 decided_cred;
 	u32 decided_operations;
 	u32 flags;
-	struct object_id program;	  /* with ACTOR_ANNOUNCED */
 	struct recent recent[RECENT_MAX]; /* by inode; those pushed out go to uses */
 	u16 granted[STORE_IDS];		  /* masks; bit 0 (no operation) says that the mask was computed */
 	u32 decided_seen;		  /* load whose net has seen decided last; 0: none */

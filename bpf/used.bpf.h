@@ -40,7 +40,7 @@ enum decided {
 };
 
 /* Has a worker of io_uring opened this file for the current process (access__note_use)? Told once. */
-static __always_inline bool used__by_worker(struct file *file, u32 operations)
+static __noinline bool used__by_worker(struct file *file, u32 operations)
 {
 	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_task_btf()->tgid};
 	struct use *use = bpf_map_lookup_elem(&uses, &key);
@@ -62,11 +62,14 @@ static __always_inline enum decided used__decided(struct file *file, u32 operati
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor;
+	bool by_worker;
 
 	if (!net)
 		return DECIDED_NOT;
 	if (!maps__speaks())
 		return DECIDED_NOW; /* another load's word */
+	/* Always, as it is told once: the worker that opened may be the one that completes. */
+	by_worker = hook == HOOK_IO_URING && used__by_worker(file, operations);
 	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 	/* Seen once only, or the next file at this address would pass; but at a takeover by both loads' nets.
 	 */
@@ -76,7 +79,7 @@ static __always_inline enum decided used__decided(struct file *file, u32 operati
 		    actor->decided_cred == (u64)task->real_cred && !(operations & ~actor->decided_operations))
 			return actor->decided_epoch == maps__epoch() ? DECIDED_NOW : DECIDED_BEFORE;
 	}
-	return hook == HOOK_IO_URING && used__by_worker(file, operations) ? DECIDED_BEFORE : DECIDED_NOT;
+	return by_worker ? DECIDED_BEFORE : DECIDED_NOT;
 }
 
 #define MAP_ANONYMOUS 0x20
