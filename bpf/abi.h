@@ -89,6 +89,13 @@ enum hook {
 	HOOK_INODE_REMOVEXATTR = 14,
 	HOOK_INODE_SET_ACL = 15, /* before Linux 6.2, ACLs are extended attributes to the hooks, too */
 	HOOK_INODE_REMOVE_ACL = 16,
+	HOOK_MMAP_FILE = 17,
+	HOOK_FILE_MPROTECT = 18, /* a mapping is made executable */
+	HOOK_FILE_IOCTL = 19,
+	HOOK_PTRACE_ACCESS_CHECK =
+		20, /* another process's memory: ptrace, /proc/PID/mem, process_vm_readv … */
+	HOOK_PTRACE_TRACEME = 21,
+	HOOK_CORE_DUMP = 22,
 	HOOK_END
 };
 
@@ -186,7 +193,9 @@ struct record_access {
 	__u16 path_count;
 	__u32 path_bytes;
 	char comm[COMM_SIZE];
-	__u32 instance; /* number of the load whose program made the record */
+	__u32 instance;	   /* number of the load whose program made the record */
+	__u32 target_tgid; /* the process whose memory was wanted, file being its program; else 0 */
+	__u32 reserved;
 	char path[];
 };
 
@@ -322,7 +331,7 @@ struct identified {
 #pragma GCC diagnostic pop
 
 _Static_assert(sizeof(struct record_header) == 24, "record_header");
-_Static_assert(sizeof(struct record_access) == 160, "record_access");
+_Static_assert(sizeof(struct record_access) == 168, "record_access");
 _Static_assert(sizeof(struct record_program) == 48, "record_program");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");

@@ -113,6 +113,24 @@ static __always_inline struct recent *access__recent(struct actor_answer *actor,
 	return &actor->recent[inode->i_ino & (RECENT_MAX - 1)];
 }
 
+/* What is kept of the current thread, or NULL. */
+static __always_inline struct actor_answer *access__actor(const struct access *access)
+{
+	if (access->mechanism == MECHANISM_TRACING)
+		return NULL;
+	return bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+}
+
+/* Is this use among the thread's recent ones, which are on record? */
+static __always_inline bool access__is_recent(struct actor_answer *actor, struct file *file,
+					      struct inode *inode, u32 operations)
+{
+	struct recent *recent = access__recent(actor, inode);
+
+	return recent->file == (u64)file && recent->ino == inode->i_ino &&
+	       !(operations & ~recent->operations);
+}
+
 /* Is this process's use of this open file on record already, though not among the thread's recent ones? */
 static __always_inline bool access__is_recorded(struct file *file, struct inode *inode, u32 operations)
 {
@@ -141,7 +159,7 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 					     const struct access *access)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct actor_answer *actor = access->kept;
+	struct actor_answer *actor = access__actor(access);
 	struct recent *recent;
 
 	if (!actor)
@@ -182,9 +200,6 @@ static __always_inline void access__ask(struct access *access, u64 epoch)
 
 	access->granted = answer & 0xffff;
 	access->actor = answer >> 16;
-	access->kept = NULL;
-	if (access->mechanism != MECHANISM_TRACING)
-		access->kept = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 }
 
 /* So that what follows is verified once, not for each way an access can come about. */
@@ -296,15 +311,34 @@ static __always_inline int access__open(struct file *file, u32 mechanism, u32 ho
 	return err;
 }
 
+#define MAY_DESCRIBE 0x10000 /* ours: to change attributes */
+
 /* What using an open file this way asks for. mask is of MAY_… bits. */
 static __always_inline u32 access__using(struct file *file, struct inode *inode, u32 mask)
 {
 	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY)
-		return OPERATION_BIT(OPERATION_LIST);
+		return mask & MAY_DESCRIBE ? OPERATION_BIT(OPERATION_ATTRIBUTES)
+					   : OPERATION_BIT(OPERATION_LIST);
 	if (file->f_flags & FMODE_EXEC)
 		return OPERATION_BIT(OPERATION_EXECUTE); /* the kernel reads what execve opened */
 	return (mask & MAY_READ) * (OPERATION_BIT(OPERATION_READ) / MAY_READ) |
-	       (mask & MAY_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / MAY_WRITE);
+	       (mask & MAY_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / MAY_WRITE) |
+	       (mask & MAY_EXEC) * (OPERATION_BIT(OPERATION_EXECUTE) / MAY_EXEC) |
+	       (mask & MAY_DESCRIBE) / (MAY_DESCRIBE / OPERATION_BIT(OPERATION_ATTRIBUTES));
+}
+
+/* Is there nothing to deny and nothing new to record? Not inlined: verified once, as one answer. */
+static __noinline int access__is_settled(struct file *file, struct inode *inode, struct access *access)
+{
+	struct actor_answer *actor;
+
+	if (decide_verdict(access->operations, access->granted) != VERDICT_ALLOW &&
+	    access__enforces(inode, access))
+		return false;
+	actor = access__actor(access);
+	if (actor && access__is_recent(actor, file, inode, access->operations))
+		return true;
+	return access__is_recorded(file, inode, access->operations);
 }
 
 static __noinline int access__use_near(struct file *file, u32 mask, const struct answer *known, u32 mechanism,
@@ -322,9 +356,7 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	if (!access.operations || access__is_keeper(access.operations))
 		return 0;
 	access__ask(&access, epoch);
-	if ((decide_verdict(access.operations, access.granted) == VERDICT_ALLOW ||
-	     !access__enforces(inode, &access)) &&
-	    access__is_recorded(file, inode, access.operations))
+	if (unknown(access__is_settled(file, inode, &access)))
 		return 0;
 	access.open_flags = file->f_flags;
 	err = access__settle(inode, file->f_path.dentry, &access);
@@ -339,19 +371,17 @@ static __always_inline bool access__is_routine(struct file *file, struct inode *
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
-	struct recent *recent;
 	u32 operations;
 
 	if (!actor || !actor__is_current(actor, task, epoch, MECHANISM_LSM)) /* only lsm has kept places */
 		return false;
 	operations = access__using(file, inode, mask);
-	recent = access__recent(actor, inode);
-	if (!operations || recent->file != (u64)file || recent->ino != inode->i_ino)
+	if (!operations || !access__is_recent(actor, file, inode, operations))
 		return false;
 	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
 	if (store >= STORE_IDS)
 		return false;
-	return !(operations & ~(recent->operations & actor->granted[store]));
+	return !(operations & ~actor->granted[store]);
 }
 
 /* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */

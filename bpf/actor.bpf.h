@@ -110,7 +110,8 @@ static __always_inline bool actor__exe_changed(struct task_struct *task)
 	return leader && leader->flags & ACTOR_EXE_CHANGED;
 }
 
-static __always_inline void actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+/* Not inlined, like actor__groups: their stack need not add up. */
+static __noinline int actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
 	struct role_set *roles;
@@ -118,21 +119,29 @@ static __always_inline void actor__by_program(struct task_struct *task, u32 slot
 	struct file *exe;
 
 	if (!mm)
-		return;
+		return 0;
 	exe = mm->exe_file;
 	if (!exe)
-		return;
+		return 0;
 	object__id(exe->f_inode, &key.id);
 	roles = bpf_map_lookup_elem(&roles_by_program, &key);
 	if (roles)
 		actor__add_roles(to, roles);
+	return 0;
 }
 
-/* The roles of the current thread: decide_roles, one dimension after the other to spare the stack. */
-static __always_inline void actor__roles(struct task_struct *task, u32 login, u32 flags, u32 slot,
-					 struct role_set *ret_roles)
+/* What is known of a thread beside its roles: ACTOR_…. */
+static __always_inline u32 actor__flags(struct task_struct *task)
+{
+	return (actor__login_uid(task) != ID_UNSET ? ACTOR_BY_LOGIN : 0) |
+	       (actor__exe_changed(task) ? ACTOR_EXE_CHANGED : 0);
+}
+
+/* The roles of a thread: decide_roles, one dimension after the other to spare the stack. Returns ACTOR_…. */
+static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, struct role_set *ret_roles)
 {
 	const struct policy_slot *policy = &control.slots[slot & 1];
+	u32 login = actor__login_uid(task), flags = unknown(actor__flags(task));
 	struct id_key key = {.slot = slot};
 	struct user_roles *user;
 	struct role_set accepted;
@@ -157,18 +166,66 @@ static __always_inline void actor__roles(struct task_struct *task, u32 login, u3
 	if (!(flags & ACTOR_EXE_CHANGED))
 		actor__by_program(task, slot, &accepted);
 	decide_narrow(ret_roles, &accepted);
+	return flags;
 }
 
-static __always_inline u32 actor__grants(const struct role_set *roles, u32 slot, u32 store)
+enum whose { WHOSE_OWN, WHOSE_TRACERS };
+
+/* The roles of the current thread, or of who traces it. Returns ACTOR_…. Global, so that it is verified once.
+ */
+__attribute__((noinline)) int actor__roles_of(u32 whose, u32 slot, struct role_set *ret_roles)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!ret_roles)
+		return 0;
+	if (whose == WHOSE_TRACERS)
+		task = task->parent;
+	return actor__roles(task, slot, ret_roles);
+}
+
+/*
+ * The roles of the current thread. Who traces it has its memory and its steps, so that no role holds that is
+ * not the tracer's, too: who attaches later is checked then (memory__attach), but a tracer stays through
+ * exec.
+ */
+static __always_inline u32 actor__own_roles(u32 slot, struct role_set *ret_roles)
+{
+	u32 flags = actor__roles_of(WHOSE_OWN, slot, ret_roles);
+	struct role_set tracers = {};
+
+	if (bpf_get_current_task_btf()->ptrace) {
+		actor__roles_of(WHOSE_TRACERS, slot, &tracers);
+		decide_narrow(ret_roles, &tracers);
+	}
+	return flags;
+}
+
+/* What roles may do in a store. Global, too. */
+__attribute__((noinline)) int actor__grants(const struct role_set *roles, u32 slot, u32 store)
 {
 	u32 index = slot * STORE_IDS + store;
 	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
 
+	if (!roles)
+		return 0;
 	if (!rules || rules->mode == STORE_MODE_INVALID) {
 		count(COUNTER_RULES_MISSING);
 		return 0;
 	}
 	return decide_granted(rules, roles);
+}
+
+static __always_inline void actor__keep(struct actor_answer *kept, struct task_struct *task, u64 epoch,
+					const struct role_set *roles, u32 flags)
+{
+	kept->epoch = 0; /* never a new epoch beside old roles */
+	kept->roles = *roles;
+	actor__identify(task, &kept->identity);
+	kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
+	__builtin_memset(kept->recent, 0, sizeof(kept->recent)); /* another person's uses */
+	__builtin_memset(kept->granted, 0, sizeof(kept->granted));
+	kept->epoch = epoch;
 }
 
 /*
@@ -181,8 +238,8 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *kept = NULL;
-	u32 login = actor__login_uid(task), granted, flags;
-	struct role_set roles;
+	struct role_set roles = {};
+	u32 granted, flags;
 
 	slot &= 1;
 	if (mechanism != MECHANISM_TRACING) {
@@ -190,21 +247,11 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 		if (!kept)
 			count(COUNTER_NO_CACHE);
 	}
-	flags = login != ID_UNSET ? ACTOR_BY_LOGIN : 0;
 	if (!kept || !actor__is_current(kept, task, epoch, mechanism)) {
-		if (actor__exe_changed(task))
-			flags |= ACTOR_EXE_CHANGED;
-		flags = unknown(flags);
-		actor__roles(task, login, flags, slot, &roles);
+		flags = actor__own_roles(slot, &roles);
 		if (!kept)
 			return actor__grants(&roles, slot, store) | flags << 16;
-		kept->epoch = 0; /* never a new epoch beside old roles */
-		kept->roles = roles;
-		actor__identify(task, &kept->identity);
-		kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
-		__builtin_memset(kept->recent, 0, sizeof(kept->recent)); /* another person's uses */
-		__builtin_memset(kept->granted, 0, sizeof(kept->granted));
-		kept->epoch = epoch;
+		actor__keep(kept, task, epoch, &roles, flags);
 	}
 	barrier_var(store); /* the verifier forgets the bounds of a spilled half word */
 	if (store >= STORE_IDS)

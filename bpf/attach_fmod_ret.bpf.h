@@ -98,4 +98,48 @@ int BPF_PROG(fmod_ret__inode_remove_acl, void *idmap, struct dentry *name, const
 	return ret ? ret : names__describe(name, MECHANISM_FMOD_RET, HOOK_INODE_REMOVE_ACL);
 }
 
+SEC("fmod_ret/security_mmap_file")
+int BPF_PROG(fmod_ret__mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret)
+{
+	return ret ? ret : memory__map(file, prot, flags, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_file_mprotect")
+int BPF_PROG(fmod_ret__file_mprotect, struct vm_area_struct *area, unsigned long asked, unsigned long prot,
+	     int ret)
+{
+	return ret ? ret : memory__protect(area, prot, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_file_ioctl")
+int BPF_PROG(fmod_ret__file_ioctl, struct file *file, unsigned int number, unsigned long argument, int ret)
+{
+	return ret ? ret : ioctl__decide(file, number, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_file_ioctl_compat")
+int BPF_PROG(fmod_ret__file_ioctl_compat, struct file *file, unsigned int number, unsigned long argument,
+	     int ret)
+{
+	return ret ? ret : ioctl__decide(file, number, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_ptrace_access_check")
+int BPF_PROG(fmod_ret__ptrace_access_check, struct task_struct *task, unsigned int mode, int ret)
+{
+	return ret ? ret : memory__attach(task, mode, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_ptrace_traceme")
+int BPF_PROG(fmod_ret__ptrace_traceme, struct task_struct *parent, int ret)
+{
+	return ret ? ret : memory__traceme(parent, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_prepare_creds")
+int BPF_PROG(fmod_ret__prepare_creds, struct cred *new, const struct cred *old, unsigned int gfp, int ret)
+{
+	return ret ? ret : memory__dump(MECHANISM_FMOD_RET);
+}
+
 #endif

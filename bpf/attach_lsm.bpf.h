@@ -105,6 +105,51 @@ int BPF_PROG(lsm__inode_remove_acl, void *idmap, struct dentry *name, const char
 	return ret ? ret : names__describe(name, MECHANISM_LSM, HOOK_INODE_REMOVE_ACL);
 }
 
+SEC("lsm/mmap_file")
+int BPF_PROG(lsm__mmap_file, struct file *file, unsigned long asked, unsigned long prot, unsigned long flags,
+	     int ret)
+{
+	return ret ? ret : memory__map(file, prot, flags, MECHANISM_LSM);
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(lsm__file_mprotect, struct vm_area_struct *area, unsigned long asked, unsigned long prot,
+	     int ret)
+{
+	return ret ? ret : memory__protect(area, prot, MECHANISM_LSM);
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(lsm__file_ioctl, struct file *file, unsigned int number, unsigned long argument, int ret)
+{
+	return ret ? ret : ioctl__decide(file, number, MECHANISM_LSM);
+}
+
+/* Linux 6.8, f1bb47a31dff: ioctl of 32-bit callers has a hook of its own. */
+SEC("lsm/file_ioctl_compat")
+int BPF_PROG(lsm__file_ioctl_compat, struct file *file, unsigned int number, unsigned long argument, int ret)
+{
+	return ret ? ret : ioctl__decide(file, number, MECHANISM_LSM);
+}
+
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(lsm__ptrace_access_check, struct task_struct *task, unsigned int mode, int ret)
+{
+	return ret ? ret : memory__attach(task, mode, MECHANISM_LSM);
+}
+
+SEC("lsm/ptrace_traceme")
+int BPF_PROG(lsm__ptrace_traceme, struct task_struct *parent, int ret)
+{
+	return ret ? ret : memory__traceme(parent, MECHANISM_LSM);
+}
+
+SEC("lsm/cred_prepare")
+int BPF_PROG(lsm__cred_prepare, struct cred *new, const struct cred *old, unsigned int gfp, int ret)
+{
+	return ret ? ret : memory__dump(MECHANISM_LSM);
+}
+
 /*
  * What makes kept answers void. Programs of the LSM type here too: of fentry's type, the kernel may skip one
  * (used__decided). Where the hook has a result, it stays what it is.

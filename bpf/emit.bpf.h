@@ -20,10 +20,10 @@ struct access {
 	u32 open_flags;
 	u32 flags;
 	u32 slot;
-	u32 granted;		   /* operations that the actor may do here */
-	u32 actor;		   /* ACTOR_… */
-	u64 number;		   /* of the record */
-	struct actor_answer *kept; /* NULL where task storage cannot be had */
+	u32 target;  /* the process whose memory is wanted, or 0 */
+	u32 granted; /* operations that the actor may do here */
+	u32 actor;   /* ACTOR_… */
+	u64 number;  /* of the record */
 };
 
 struct measure {
@@ -284,6 +284,8 @@ static __always_inline void emit__verdict(struct record_access *record, const st
 	record->enforced = access->enforced;
 	record->reason = access->reason;
 	record->instance = instance;
+	record->target_tgid = access->target;
+	record->reserved = 0;
 }
 
 static __noinline int emit__fill(struct record_access *record, struct inode *inode, struct access *access,

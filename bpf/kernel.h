@@ -122,6 +122,10 @@ struct cred {
 	struct group_info *group_info;
 };
 
+struct vm_area_struct {
+	struct file *vm_file;
+};
+
 struct mm_struct {
 	struct file *exe_file;
 };
@@ -148,6 +152,8 @@ struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
+	struct task_struct *parent; /* the tracer, where ptrace is not 0 */
+	unsigned int ptrace;
 	kuid_t loginuid;
 	unsigned int sessionid;
 	unsigned int flags; /* PF_… */
@@ -246,8 +252,17 @@ struct btrfs_inode___module {
 #define ATTR_FORCE (1 << 9)  /* the kernel's own, such as taking set-user-ID off a file that is written */
 #define ATTR_OPEN  (1 << 15) /* by open with O_TRUNC */
 
+/* linux/ptrace.h, linux/mman.h */
+#define PTRACE_MODE_ATTACH  0x2
+#define PROT_WRITE	    0x2
+#define PROT_EXEC	    0x4
+#define MAP_TYPE_MASK	    0xf
+#define MAP_SHARED	    0x1
+#define MAP_SHARED_VALIDATE 0x3
+
 #define TASK_COMPAT    0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
 #define TASK_IO_WORKER 0x0010 /* PF_IO_WORKER: a thread that io_uring made */
+#define TASK_SIGNALED  0x0400 /* PF_SIGNALED: a signal ends it; what follows is the core dump, then its exit */
 #define SIGKILL	       9
 
 #endif

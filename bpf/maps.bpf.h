@@ -226,6 +226,15 @@ static __always_inline u32 unknown(u32 value)
 	return value + any - same;
 }
 
+static __always_inline u64 unknown64(u64 value)
+{
+	u64 any = *(volatile u64 *)&control.ring, same = any;
+
+	barrier_var(any);
+	barrier_var(same);
+	return value + any - same;
+}
+
 static __always_inline bool filter_has(const u64 *filter, u64 number)
 {
 	u32 bit = decide_filter_bit(number);

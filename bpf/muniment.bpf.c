@@ -14,6 +14,8 @@
 #include "bpf/access.bpf.h"
 #include "bpf/names.bpf.h"
 #include "bpf/border.bpf.h"
+#include "bpf/ioctl.bpf.h"
+#include "bpf/memory.bpf.h"
 #include "bpf/attach_lsm.bpf.h"
 #include "bpf/attach_fmod_ret.bpf.h"
 #include "bpf/attach_tracing.bpf.h"

@@ -184,7 +184,7 @@ m_flat() {
 	m_entries | jq -c '{time, message, alert: .is_alert, action: .action_id, activity: .activity_id,
 		user: .actor.user.name, uid: .actor.user.uid, acting: (.actor.process.user.name // .actor.user.name),
 		program: .actor.process.path, comm: .actor.process.name, pid: .actor.process.pid,
-		path: .file.path, inode: (.file.uid // "" | split(":")[2])}
+		path: (.file.path // .process.file.path), target: .process.pid, inode: (.file.uid // "" | split(":")[2])}
 		+ (.unmapped.muniment // {}) + {operations: ([.unmapped.muniment.operations[]? | strings] | join(","))}
 		+ {flags: ([.unmapped.muniment.flags[]? | strings] | join(","))}'
 }

@@ -216,6 +216,37 @@ static void test_activities(void **state)
 	}
 }
 
+/* The memory of a process is an activity of processes; its program stands where a file would. */
+static void test_processes(void **state)
+{
+	struct record_access *a = denied("bin/postgres");
+	json_t *json;
+
+	(void)state;
+	a->flags |= RECORD_FLAG_PATH_OUTSIDE;
+	a->file.dev = 8u << 20 | 2;
+	a->target_tgid = 4242;
+	a->hook = HOOK_PTRACE_ACCESS_CHECK;
+	a->operations = OPERATION_BIT(OPERATION_LIST) | OPERATION_BIT(OPERATION_READ);
+	json = entry(NULL);
+	ASSERT_AT(json, "class_uid", "1007");
+	ASSERT_AT(json, "type_uid", "100703");
+	ASSERT_AT(json, "process.pid", "4242");
+	ASSERT_AT(json, "process.file.path", "/srv/bin/postgres");
+	ASSERT_AT(json, "file.path", "");
+	ASSERT_AT(json, "attacks.0.technique.uid", "T1055");
+	ASSERT_AT(json, "unmapped.muniment.hook", "ptrace_access_check");
+	assert_non_null(
+		strstr(at(json, "message"), "attach to /srv/bin/postgres[4242], which may reach store"));
+	json_decref(json);
+	a->hook = HOOK_CORE_DUMP;
+	json = entry(NULL);
+	ASSERT_AT(json, "type_uid", "100799");
+	ASSERT_AT(json, "activity_name", "core dump");
+	ASSERT_AT(json, "attacks.0.technique.uid", "T1005");
+	json_decref(json);
+}
+
 static void test_hostile(void **state)
 {
 	struct record_access *a = denied("a\"b\\c\n\x1b[31m/\xff\xfe.dcm");
@@ -424,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_monitored_and_stopped),
 		cmocka_unit_test(test_activities),
+		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_long_and_cut),
 		cmocka_unit_test(test_new_names),

@@ -154,7 +154,7 @@ static const char *operation(const json_t *root)
 	case 1005:
 		return "module";
 	case 1007:
-		return "process";
+		return activity == 3 ? "attach" : "process";
 	case 2004:
 		return "finding";
 	case 4001:
@@ -186,7 +186,8 @@ void log_event_parse(uint64_t index, const uint8_t *entry, size_t n, struct log_
 	e.store = either(text(root, "unmapped.muniment.store"), text(root, "policy.name"));
 	e.program = either(either(text(root, "actor.process.file.path"), text(root, "actor.process.path")),
 			   text(root, "actor.process.name"));
-	e.path = either(text(root, "file.path"), text(root, "message"));
+	e.path = either(either(text(root, "file.path"), text(root, "process.file.path")),
+			text(root, "message"));
 	e.alert = json_is_true(member(root, "is_alert"));
 	*ret_event = e;
 }

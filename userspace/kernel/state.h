@@ -11,8 +11,8 @@
 struct muniment_bpf;
 struct bpf_link;
 
-#define KERNEL_LINKS_MAX   32
-#define KERNEL_SERVING_MAX 24
+#define KERNEL_LINKS_MAX   48
+#define KERNEL_SERVING_MAX 40
 
 /* The roots of one policy generation, for kernel_root_path: the image's, then mounts found below them. */
 struct kernel_roots {

@@ -169,6 +169,12 @@ const char *decode_hook_text(unsigned hook)
 		[HOOK_INODE_REMOVEXATTR] = "inode_removexattr",
 		[HOOK_INODE_SET_ACL] = "inode_set_acl",
 		[HOOK_INODE_REMOVE_ACL] = "inode_remove_acl",
+		[HOOK_MMAP_FILE] = "mmap_file",
+		[HOOK_FILE_MPROTECT] = "file_mprotect",
+		[HOOK_FILE_IOCTL] = "file_ioctl",
+		[HOOK_PTRACE_ACCESS_CHECK] = "ptrace_access_check",
+		[HOOK_PTRACE_TRACEME] = "ptrace_traceme",
+		[HOOK_CORE_DUMP] = "core_dump",
 	};
 
 	return hook < HOOK_END ? texts[hook] : NULL;

@@ -40,9 +40,12 @@ static void prepare_heads(struct ocsf *o)
 	};
 
 	for (int i = 0; i < OUTCOME_END; i++) {
-		buf_str(&o->head[i], "{\"class_uid\":1001,\"category_uid\":1,");
-		buf_str(&o->head[i], verdicts[i]);
-		prepare_device(o, &o->head[i], i != OUTCOME_ALLOWED);
+		buf_str(&o->head[0][i], "{\"class_uid\":1001,\"category_uid\":1,");
+		buf_str(&o->head[1][i], "{\"class_uid\":1007,\"category_uid\":1,");
+		for (int process = 0; process < 2; process++) {
+			buf_str(&o->head[process][i], verdicts[i]);
+			prepare_device(o, &o->head[process][i], i != OUTCOME_ALLOWED);
+		}
 	}
 	prepare_device(o, &o->device, true);
 }
@@ -82,7 +85,7 @@ struct ocsf *ocsf_new(const struct host *host, struct enrich *enrich)
 	prepare_metadata(o);
 	failed = !o->actors || o->device.failed;
 	for (int i = 0; i < OUTCOME_END; i++)
-		failed |= o->head[i].failed;
+		failed |= o->head[0][i].failed | o->head[1][i].failed;
 	for (int i = 0; i < 4; i++)
 		failed |= o->metadata[i / 2][i % 2].failed;
 	if (!failed)
@@ -96,8 +99,10 @@ void ocsf_free(struct ocsf *o)
 	if (!o)
 		return;
 	cache_free(o->actors);
-	for (int i = 0; i < OUTCOME_END; i++)
-		buf_free(&o->head[i]);
+	for (int i = 0; i < OUTCOME_END; i++) {
+		buf_free(&o->head[0][i]);
+		buf_free(&o->head[1][i]);
+	}
 	for (int i = 0; i < 4; i++)
 		buf_free(&o->metadata[i / 2][i % 2]);
 	for (int i = 0; i < 2; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ledger entries: one line of OCSF 1.8.0 JSON each. Accesses are file_activity (1001), the daemon's own
- * doings application_lifecycle (6002).
+ * Ledger entries: one line of OCSF 1.8.0 JSON each. Accesses are file_activity (1001), those to the memory of
+ * another process process_activity (1007), the daemon's own doings application_lifecycle (6002).
  *
  * The order of members is chosen for the ledger, which hashes only what differs from the line before: what
  * stays the same for a host, a policy, a process comes first. struct ocsf owns the prepared pieces and the

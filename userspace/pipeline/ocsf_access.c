@@ -44,6 +44,12 @@ struct activity {
 #define TYPE_6	"100106"
 #define TYPE_14 "100114"
 
+/* Of Process Activity. */
+static const struct activity
+	attach = {",\"activity_id\":3,\"type_uid\":100703", "attach to"},
+	dump = {",\"activity_id\":99,\"activity_name\":\"core dump\",\"type_uid\":100799",
+		"dump the core of"};
+
 static const struct activity create = ACTIVITY(1, "create"), link_ = ACTIVITY(1, "link"),
 			     read_ = ACTIVITY(2, "read"), update = ACTIVITY(3, "write"),
 			     delete = ACTIVITY(4, "delete"), rename_ = ACTIVITY(5, "rename"),
@@ -52,6 +58,8 @@ static const struct activity create = ACTIVITY(1, "create"), link_ = ACTIVITY(1,
 /* First what the hook itself says, then the gravest operation. */
 static const struct activity *activity_of(const struct record_access *a)
 {
+	if (a->target_tgid)
+		return a->hook == HOOK_CORE_DUMP ? &dump : &attach;
 	if (a->hook == HOOK_INODE_LINK)
 		return &link_;
 	if (a->hook == HOOK_INODE_RENAME)
@@ -344,17 +352,27 @@ static void add_metadata(const struct ocsf *o, const struct record_access *a, bo
 	ADD_LITERAL(b, "\"}");
 }
 
+static const char *technique_of(const struct record_access *a)
+{
+	const char *technique = NULL;
+
+	if (a->target_tgid && a->hook != HOOK_CORE_DUMP)
+		return TACTIC("TA0004", "Privilege Escalation") TECHNIQUE("T1055", "Process Injection")
+			SUB_TECHNIQUE("T1055.008", "Ptrace System Calls");
+	for (unsigned op = OPERATION_LIST; op < OPERATION_END; op++) {
+		if (a->operations & OPERATION_BIT(op))
+			technique = techniques[op] ? techniques[op] : technique;
+	}
+	return technique;
+}
+
 /* What an alert tells beyond the record of a granted access. */
 static void add_alert(struct ocsf *o, const struct record_view *v, const struct ocsf_policy *policy,
 		      struct buf *b)
 {
 	const struct record_access *a = &v->access;
-	const char *technique = NULL;
+	const char *technique = technique_of(a);
 
-	for (unsigned op = OPERATION_LIST; op < OPERATION_END; op++) {
-		if (a->operations & OPERATION_BIT(op))
-			technique = techniques[op] ? techniques[op] : technique;
-	}
 	if (technique) {
 		ADD_LITERAL(b, ",\"attacks\":[{\"version\":\"19\",");
 		buf_str(b, technique);
@@ -382,18 +400,24 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
 	enum outcome outcome = outcome_of(a);
 	bool rich = outcome != OUTCOME_ALLOWED, clean;
 	struct actor *actor = ocsf_actor(o, a, rich);
+	const struct buf *head;
 
 	make_path(o, view, policy);
 	clean = make_file(o, a, policy, rich);
-	buf_add(out, o->head[outcome].data, o->head[outcome].len);
+	head = &o->head[a->target_tgid != 0][outcome];
+	buf_add(out, head->data, head->len);
 	buf_str(out, activity_of(a)->text);
 	buf_add(out, actor->text.data, actor->text.len);
 	if (rich)
 		add_alert(o, view, policy, out);
 	add_unmapped(o, a, actor, policy, rich, clean, out);
 	add_metadata(o, a, rich, actor->container, nonce, out);
+	if (a->target_tgid) {
+		ADD_LITERAL(out, ",\"process\":{\"pid\":");
+		buf_u64(out, a->target_tgid);
+	}
 	buf_add(out, o->file.data, o->file.len);
-	buf_char(out, '}');
+	buf_str(out, a->target_tgid ? "}}" : "}");
 	out->failed |= o->path.failed | o->file.failed | o->text.failed | actor->text.failed;
 }
 
@@ -432,5 +456,9 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	buf_str(out, activity_of(a)->verb);
 	buf_char(out, ' ');
 	add_printable(out, o->path.data, o->path.len);
-	buf_printf(out, " in store %s", store_name(policy, a->store));
+	if (a->target_tgid)
+		buf_printf(out, "[%u], which may reach", a->target_tgid);
+	else
+		buf_str(out, " in");
+	buf_printf(out, " store %s", store_name(policy, a->store));
 }

@@ -56,10 +56,10 @@ struct actor {
 struct ocsf {
 	struct enrich *enrich;
 	struct host host;
-	struct buf head[OUTCOME_END];	/* from the brace to the device */
-	struct buf metadata[2][2];	/* [rich][container]: from its name to the log source's quote */
-	struct buf device;		/* the rich form, for lifecycle entries */
-	struct ocsf_policy policies[2]; /* the one in force, and the one before */
+	struct buf head[2][OUTCOME_END]; /* [about a process]: from the brace to the device */
+	struct buf metadata[2][2];	 /* [rich][container]: from its name to the log source's quote */
+	struct buf device;		 /* the rich form, for lifecycle entries */
+	struct ocsf_policy policies[2];	 /* the one in force, and the one before */
 	ocsf_root_path_fn root_path;
 	const void *root_ctx;
 	struct cache *actors;

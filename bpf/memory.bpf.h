@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory that may hold records: mappings of records, and the memory of processes whose roles may read some.
+ * Every function returns 0 to allow or a negative errno.
+ */
+#ifndef MUNIMENT_MEMORY_BPF_H
+#define MUNIMENT_MEMORY_BPF_H
+
+/*
+ * A file is about to be mapped. Any mapping may be made readable later, and a shared one of a file that is
+ * open for writing may be made writable, without a hook that would tell of it.
+ */
+static __always_inline int memory__map(struct file *file, unsigned long prot, unsigned long flags,
+				       u32 mechanism)
+{
+	u32 type = flags & MAP_TYPE_MASK, mask = MAY_READ;
+
+	if (!file)
+		return 0;
+	if ((type == MAP_SHARED || type == MAP_SHARED_VALIDATE) && file->f_mode & FMODE_WRITE)
+		mask |= MAY_WRITE;
+	if (prot & PROT_EXEC)
+		mask |= MAY_EXEC;
+	return access__use(file, unknown(mask), mechanism, HOOK_MMAP_FILE);
+}
+
+/* A mapping gets another protection. */
+static __always_inline int memory__protect(struct vm_area_struct *area, unsigned long prot, u32 mechanism)
+{
+	struct file *file;
+
+	if (!(prot & PROT_EXEC))
+		return 0;
+	file = area->vm_file;
+	return file ? access__use(file, MAY_EXEC, mechanism, HOOK_FILE_MPROTECT) : 0;
+}
+
+/* What one process would gain by another's memory: operations in a store. */
+struct gain {
+	struct role_set mine;
+	struct role_set theirs;
+	u32 slot;
+	u32 store; /* STORE_NONE: nothing */
+	u32 operations;
+	u32 pad;
+};
+
+/* bpf_loop's body: one store. An enforcing one is what we look for. */
+static long memory__gain_in(u32 store, struct gain *gain)
+{
+	u32 index = gain->slot * STORE_IDS + store, more;
+	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
+
+	if (!rules || rules->mode == STORE_MODE_INVALID)
+		return 0;
+	more = actor__grants(&gain->theirs, gain->slot, store) &
+	       ~actor__grants(&gain->mine, gain->slot, store);
+	if (!more || (gain->store != STORE_NONE && rules->mode != STORE_MODE_ENFORCE))
+		return 0;
+	gain->store = store;
+	gain->operations = more;
+	return rules->mode == STORE_MODE_ENFORCE;
+}
+
+static __noinline int memory__gain(struct gain *gain, struct access *access)
+{
+	gain->store = unknown(STORE_NONE);
+	bpf_loop(STORES_MAX, memory__gain_in, gain, 0);
+	access->place.store = gain->store;
+	access->operations = gain->operations;
+	return 0;
+}
+
+/* The roles of any thread; not to be told apart by the ways that led to them. */
+static __noinline int memory__roles(struct task_struct *task, u32 slot, struct role_set *ret_roles)
+{
+	actor__roles(task, slot, ret_roles);
+	for (int i = 0; i < ROLE_WORDS; i++)
+		ret_roles->words[i] = unknown64(ret_roles->words[i]);
+	return 0;
+}
+
+/* By the memory of task, the current thread. */
+static __noinline int memory__gain_by(struct task_struct *task, struct access *access)
+{
+	struct gain gain = {.slot = access->slot};
+
+	actor__own_roles(access->slot, &gain.mine);
+	memory__roles(task, access->slot, &gain.theirs);
+	return memory__gain(&gain, access);
+}
+
+/* By the memory of the current thread, who is to trace it; NULL: whoever reads its core. */
+static __noinline int memory__gain_from_here(struct task_struct *tracer, struct access *access)
+{
+	struct gain gain = {.slot = access->slot};
+
+	actor__own_roles(access->slot, &gain.theirs);
+	if (tracer)
+		memory__roles(tracer, access->slot, &gain.mine);
+	return memory__gain(&gain, access);
+}
+
+/* The memory of the process target would pass to somebody who may do less: judged and recorded as an access to its
+ * program's file in the name of the store. */
+static __noinline int memory__settle(struct file *exe, struct access *access, u64 epoch)
+{
+	struct inode *inode = exe->f_inode;
+	struct dentry *dentry = exe->f_path.dentry;
+	u32 store = access->place.store;
+
+	object__walk(dentry, inode, access->slot, &access->place);
+	access->place.store = store;
+	access->place.reason = 0;
+	access__ask(access, epoch);
+	access->granted = 0;
+	return access__settle(inode, dentry, access);
+}
+
+static __always_inline struct file *memory__exe(struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+
+	return mm ? mm->exe_file : NULL;
+}
+
+/* The current thread is about to get at the memory or the descriptors of another process. */
+static __always_inline int memory__attach(struct task_struct *task, u32 mode, u32 mechanism)
+{
+	u64 epoch = maps__epoch();
+	struct access access = {
+		.hook = HOOK_PTRACE_ACCESS_CHECK, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+	struct file *exe;
+
+	if (!(mode & PTRACE_MODE_ATTACH) || !maps__speaks())
+		return 0;
+	exe = memory__exe(task);
+	if (!exe) /* a thread of the kernel */
+		return 0;
+	memory__gain_by(task, &access);
+	if (access.place.store == STORE_NONE)
+		return 0;
+	access.target = task->tgid;
+	return memory__settle(exe, &access, epoch);
+}
+
+/* The current process asks to be traced by its parent. */
+static __always_inline int memory__traceme(struct task_struct *parent, u32 mechanism)
+{
+	u64 epoch = maps__epoch();
+	struct access access = {
+		.hook = HOOK_PTRACE_TRACEME, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *exe = memory__exe(task);
+
+	if (!exe || !maps__speaks())
+		return 0;
+	memory__gain_from_here(parent, &access);
+	if (access.place.store == STORE_NONE)
+		return 0;
+	access.target = task->tgid;
+	return memory__settle(exe, &access, epoch);
+}
+
+/*
+ * Credentials are prepared. No hook tells of a core dump, but do_coredump begins by this, after the signal that
+ * ends the process has been noted, and gives up when it fails.
+ */
+static __always_inline int memory__dump(u32 mechanism)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 epoch = maps__epoch();
+	struct access access = {.hook = HOOK_CORE_DUMP, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+	struct file *exe;
+
+	if (!(task->flags & TASK_SIGNALED) || !maps__speaks())
+		return 0;
+	exe = memory__exe(task);
+	if (!exe)
+		return 0;
+	memory__gain_from_here(NULL, &access);
+	if (access.place.store == STORE_NONE)
+		return 0;
+	access.target = task->tgid;
+	return memory__settle(exe, &access, epoch);
+}
+
+#endif
