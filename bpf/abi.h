@@ -243,10 +243,17 @@ struct user_roles {
 	struct role_set by_membership; /* roles whose groups condition accepts this uid's groups */
 };
 
-struct object_key { /* programs, store roots, marked files */
+enum object_kind {
+	OBJECT_INODE = 0, /* programs, store roots, marked files */
+	OBJECT_BLOCK = 1, /* block devices that hold a store: id.ino is the device's number */
+	OBJECT_CHAR = 2,  /* character devices that lead to the same disks */
+	OBJECT_PROBE = 3, /* programs that may look at such devices, read-only */
+};
+
+struct object_key {
 	struct object_id id;
 	__u32 slot;
-	__u32 reserved;
+	__u32 kind; /* enum object_kind */
 };
 
 struct store_root {
@@ -292,6 +299,7 @@ struct policy_slot {
 /* Written by the loader, read at every hook; the BPF side only adds to epoch. */
 struct control {
 	__u64 devices; /* filter: bit (device & 63) is set where a store of either slot lies */
+	__u64 raw;     /* filter of OBJECT_BLOCK and OBJECT_CHAR, by raw_bit */
 	__u64 epoch;
 	__u64 ring;   /* tells this ring and its numbering from any other; set once by the loader that made it
 		       */
@@ -301,6 +309,8 @@ struct control {
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct policy_slot slots[2];
 };
+
+#define raw_bit(dev) (((dev) ^ (dev) >> 20) & 63)
 
 /* Counted per CPU; `sequence` numbers the records, lost ones included. */
 enum counter {

@@ -13,6 +13,12 @@ static __always_inline bool access__is_far(struct inode *inode)
 	return !(control.devices >> (inode->i_sb->s_dev & 63) & 1);
 }
 
+/* The same for what is opened or used by descriptor, which may be a device below a store. */
+static __always_inline bool access__is_elsewhere(struct inode *inode)
+{
+	return access__is_far(inode) && !raw__is_near(inode);
+}
+
 /* The answer kept with the inode, or NULL when there is none for this epoch. */
 static __always_inline struct answer *access__known(struct inode *inode, u32 mechanism, u64 epoch)
 {
@@ -25,23 +31,29 @@ static __always_inline struct answer *access__known(struct inode *inode, u32 mec
 }
 
 /*
- * Where does this inode lie? Returns false for outside every store. known: its kept answer or NULL.
+ * Where does this inode lie? Returns false for outside every store. known: its kept answer or NULL. mechanism:
+ * access's own, apart, as the verifier must see that only lsm gets to inode storage.
  */
 static __always_inline bool access__locate(struct inode *inode, struct dentry *dentry,
-					   const struct answer *known, u64 epoch, struct access *access)
+					   const struct answer *known, u64 epoch, u32 mechanism,
+					   struct access *access)
 {
 	if (known && known->epoch == epoch) { /* a policy may have been switched since the caller looked */
 		access->place.store = known->store;
 		access->place.root = known->root;
 		access->place.root_ino = known->root_ino;
+	} else if (raw__is_near(inode)) {
+		access->place.store = STORE_NONE;
+		raw__find(inode, access);
+		access->place.store = unknown(access->place.store);
 	} else {
 		access->place.store = STORE_NONE;
 		object__find(inode, dentry, access->slot, &access->place);
-		if (access->mechanism == MECHANISM_LSM)
+		if (mechanism == MECHANISM_LSM)
 			object__remember(inode, epoch, &access->place);
 	}
 	/* The canary tells whether fmod_ret itself decides; the net must not stop the daemon that asks. */
-	if (net && access->mechanism == MECHANISM_TRACING && access->place.store == STORE_CANARY)
+	if (net && mechanism == MECHANISM_TRACING && access->place.store == STORE_CANARY)
 		return false;
 	return access->place.store != STORE_NONE;
 }
@@ -198,7 +210,8 @@ static __always_inline void access__ask(struct access *access, u64 epoch)
 {
 	u32 answer = actor__granted(epoch, access->slot, access->place.store, access->mechanism);
 
-	access->granted = answer & 0xffff;
+	access->granted =
+		unknown(access->granted | (answer & 0xffff)); /* raw__find may have granted already */
 	access->actor = answer >> 16;
 }
 
@@ -257,7 +270,7 @@ static __noinline int access__open_near(struct file *file, const struct answer *
 	struct inode *inode = file->f_inode;
 	int err;
 
-	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, &access))
+	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
 		return 0;
 	access.operations = access__opening(file, inode);
 	access.open_flags = file->f_flags;
@@ -300,7 +313,7 @@ static __always_inline int access__open(struct file *file, u32 mechanism, u32 ho
 	struct answer *known;
 	int err;
 
-	if (access__is_far(inode))
+	if (access__is_elsewhere(inode))
 		return 0;
 	known = access__known(inode, mechanism, maps__epoch());
 	if (known && known->store == STORE_NONE)
@@ -332,6 +345,8 @@ static __noinline int access__is_settled(struct file *file, struct inode *inode,
 {
 	struct actor_answer *actor;
 
+	if (raw__is_loop(inode, access))
+		return true;
 	if (decide_verdict(access->operations, access->granted) != VERDICT_ALLOW &&
 	    access__enforces(inode, access))
 		return false;
@@ -350,7 +365,7 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	struct inode *inode = file->f_inode;
 	int err;
 
-	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, &access))
+	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
 		return 0;
 	access.operations = access__using(file, inode, mask);
 	if (!access.operations || access__is_keeper(access.operations))
@@ -392,7 +407,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	u64 epoch;
 	int err;
 
-	if (access__is_far(inode))
+	if (access__is_elsewhere(inode))
 		return 0;
 	epoch = maps__epoch();
 	known = access__known(inode, mechanism, epoch);

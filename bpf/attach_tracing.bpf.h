@@ -103,7 +103,7 @@ static __always_inline int tracing__used(struct file *file, u32 mask)
 /* Is there a file, and can it lie in a store? */
 static __always_inline bool tracing__is_near(struct file *file)
 {
-	return file && !(file->f_mode & FMODE_PATH) && !access__is_far(file->f_inode);
+	return file && !(file->f_mode & FMODE_PATH) && !access__is_elsewhere(file->f_inode);
 }
 
 /* A system call returns; the caller is killed if it got what it must not have. */

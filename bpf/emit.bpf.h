@@ -12,11 +12,11 @@
 struct access {
 	struct place place;
 	u32 operations;
-	u32 hook;
 	u32 mechanism;
-	u32 wanted;
-	u32 enforced;
-	u32 reason;
+	u8 hook; /* small, as 6.1 allows 512 bytes of stack for a whole chain of calls */
+	u8 wanted;
+	u8 enforced;
+	u8 reason;
 	u32 open_flags;
 	u32 flags;
 	u32 slot;

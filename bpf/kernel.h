@@ -74,6 +74,7 @@ struct inode {
 	unsigned int i_nlink;
 	s64 i_size;
 	u32 i_generation;
+	u32 i_rdev;
 	struct hlist_head i_dentry;
 };
 
@@ -235,6 +236,8 @@ struct btrfs_inode___module {
 #define INODE_TYPE_MASK 0170000
 #define INODE_DIRECTORY 0040000
 #define INODE_REGULAR	0100000
+#define INODE_BLOCK	0060000
+#define INODE_CHAR	0020000
 
 #define BTRFS_SUPER_MAGIC 0x9123683e
 
@@ -260,9 +263,11 @@ struct btrfs_inode___module {
 #define MAP_SHARED	    0x1
 #define MAP_SHARED_VALIDATE 0x3
 
-#define TASK_COMPAT    0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
-#define TASK_IO_WORKER 0x0010 /* PF_IO_WORKER: a thread that io_uring made */
-#define TASK_SIGNALED  0x0400 /* PF_SIGNALED: a signal ends it; what follows is the core dump, then its exit */
-#define SIGKILL	       9
+#define TASK_COMPAT	   0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
+#define TASK_IO_WORKER	   0x0010 /* PF_IO_WORKER: a thread that io_uring made */
+#define TASK_SIGNALED	   0x0400 /* PF_SIGNALED: a signal ends it; what follows is the core dump, then its exit */
+#define TASK_MEMALLOC_NOIO 0x00080000 /* PF_MEMALLOC_NOIO, with the next: a loop device's worker */
+#define TASK_KTHREAD	   0x00200000
+#define SIGKILL		   9
 
 #endif

@@ -8,13 +8,13 @@
 
 /* An object in a store, or a name in a directory of one, is wanted for what is not done through a file. */
 static __noinline int names__near(struct inode *inode, struct dentry *place, struct dentry *name,
-				  struct access *access)
+				  u32 mechanism, struct access *access)
 {
 	u64 epoch = maps__epoch();
 
 	access->slot = epoch_slot(epoch);
 	if (!maps__speaks() ||
-	    !access__locate(inode, place, access__known(inode, access->mechanism, epoch), epoch, access) ||
+	    !access__locate(inode, place, access__known(inode, mechanism, epoch), epoch, mechanism, access) ||
 	    access->place.store == STORE_CANARY) /* a daemon makes it anew */
 		return 0;
 	if (place != name)
@@ -42,7 +42,8 @@ static __always_inline int names__create(struct inode *dir, struct dentry *name,
 				.operations = OPERATION_BIT(OPERATION_CREATE),
 				.flags = RECORD_FLAG_NEW_NAME};
 
-	return names__is_outside(dir, mechanism) ? 0 : names__near(dir, name->d_parent, name, &access);
+	return names__is_outside(dir, mechanism) ? 0
+						 : names__near(dir, name->d_parent, name, mechanism, &access);
 }
 
 /* What has a name is wanted for operations. */
@@ -51,7 +52,9 @@ static __always_inline int names__object(struct dentry *name, u32 operations, u3
 	struct access access = {.hook = hook, .mechanism = mechanism, .operations = operations};
 	struct inode *inode = name->d_inode;
 
-	return !inode || names__is_outside(inode, mechanism) ? 0 : names__near(inode, name, name, &access);
+	return !inode || names__is_outside(inode, mechanism)
+		       ? 0
+		       : names__near(inode, name, name, mechanism, &access);
 }
 
 /* A name is about to be removed, and with its last one the object. */

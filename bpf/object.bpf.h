@@ -12,19 +12,20 @@
 
 #include <bpf/bpf_core_read.h>
 
+/* Small, both, as they lie on the stack of long chains of calls. */
 struct names { /* between an object and the root where its walk ended */
 	u32 count;
 	u32 bytes; /* with a NUL each */
-	u32 longest;
-	u32 outside; /* that root is the file system's, not a store's */
+	u16 longest;
+	u16 outside; /* that root is the file system's, not a store's */
 };
 
 struct place {
-	u32 store; /* STORE_NONE, a store, STORE_CANARY or STORE_UNDETERMINED */
-	u32 root;
-	u32 reason;   /* with STORE_UNDETERMINED */
-	u32 walked;   /* names is known */
 	u64 root_ino; /* where the walk met the store; 0: it was known by a mark */
+	u32 store;    /* STORE_NONE, a store, STORE_CANARY or STORE_UNDETERMINED */
+	u32 root;
+	u16 reason; /* with STORE_UNDETERMINED */
+	u16 walked; /* names is known */
 	struct names names;
 };
 

@@ -19,7 +19,7 @@ static __noinline int used__judge(struct file *file, u32 operations, u32 mechani
 	struct inode *inode = file->f_inode;
 
 	if (!operations || !maps__speaks() ||
-	    !access__locate(inode, file->f_path.dentry, NULL, epoch, &access))
+	    !access__locate(inode, file->f_path.dentry, NULL, epoch, mechanism, &access))
 		return 0;
 	access.operations = operations;
 	if (access__is_keeper(access.operations))

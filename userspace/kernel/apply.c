@@ -4,6 +4,7 @@
  * switches to it in one store. No access ever sees half a policy: programs read the slot once.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct filling {
 	uint32_t store; /* of the root at hand */
 	uint32_t root;
 	uint64_t devices; /* for control.devices */
+	uint64_t raw;	  /* for control.raw */
 	uint64_t marked;  /* files of several names */
 };
 
@@ -192,6 +194,51 @@ static int add_root_path(struct kernel_roots *roots, const char *path)
 	return 0;
 }
 
+/* What bears the file system of the root at hand. Where stores share a device, one that enforces counts. */
+static int fill_device_below(void *ctx, enum object_kind kind, uint32_t dev)
+{
+	struct filling *f = ctx;
+	struct object_key key = {.id.ino = dev, .slot = f->slot, .kind = kind};
+	struct store_root value = {.store = f->store, .root = f->root}, before;
+	int fd = map_fd(f->k->skel->maps.stores_by_object);
+
+	f->raw |= 1ull << raw_bit(dev);
+	if (!bpf_map_lookup_elem(fd, &key, &before) &&
+	    f->image->stores[before.store].rules.mode == STORE_MODE_ENFORCE)
+		return 0;
+	return bpf_map_update_elem(fd, &key, &value, BPF_ANY);
+}
+
+static int fill_root(struct filling *f, const char *path);
+
+static int fill_file_below(void *ctx, const char *path)
+{
+	return fill_root(ctx, path);
+}
+
+/* udev looks at every device to name it; were it denied, systemd would take the device for gone. */
+static int fill_probes(struct filling *f)
+{
+	static const char *const probes[] = {"/usr/bin/udevadm", "/usr/lib/systemd/systemd-udevd"};
+	struct store_root value = {.store = STORE_NONE};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(probes) / sizeof(probes[0]); i++) {
+		struct object_key key = {.slot = f->slot, .kind = OBJECT_PROBE};
+		char path[PATH_MAX];
+		struct identified id;
+
+		if (!realpath(probes[i], path))
+			continue;
+		err = kernel_identify_path(f->k, path, &id);
+		key.id = id.id;
+		if (!err)
+			err = bpf_map_update_elem(map_fd(f->k->skel->maps.stores_by_object), &key, &value,
+						  BPF_ANY);
+	}
+	return err;
+}
+
 /* One root directory or file of f->store, and its files of several names. */
 static int fill_root(struct filling *f, const char *path)
 {
@@ -211,6 +258,8 @@ static int fill_root(struct filling *f, const char *path)
 		err = put_object(f, &id.id, true);
 	if (!err)
 		err = kernel_scan_named_often(f->k, path, mark_file, f);
+	if (!err && f->store < STORES_MAX)
+		err = kernel_devices_below(id.super_dev, path, fill_device_below, fill_file_below, f);
 	if (err)
 		log_error("cannot guard %s: %s", path, strerror(-err));
 	return err;
@@ -241,6 +290,8 @@ static int fill_stores(struct filling *f)
 		f->store = f->image->roots[i].store;
 		err = kernel_mounts_below(f->image->roots[i].path, fill_mount, f);
 	}
+	if (!err)
+		err = fill_probes(f);
 	return err;
 }
 
@@ -266,12 +317,14 @@ static void switch_to(struct filling *f, uint32_t generation)
 	f->policy->generation = generation;
 	/* The union first: programs that still use the former slot see its devices too. */
 	__atomic_or_fetch(&control->devices, f->devices, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(&control->raw, f->raw, __ATOMIC_SEQ_CST);
 	epoch = __atomic_load_n(&control->epoch, __ATOMIC_SEQ_CST);
 	do {
 		next = ((epoch + EPOCH_STEP) & ~1ull) | f->slot;
 	} while (!__atomic_compare_exchange_n(&control->epoch, &epoch, next, false, __ATOMIC_SEQ_CST,
 					      __ATOMIC_SEQ_CST));
 	__atomic_store_n(&control->devices, f->devices, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&control->raw, f->raw, __ATOMIC_SEQ_CST);
 }
 
 void kernel_roots_free(struct kernel_roots *roots)

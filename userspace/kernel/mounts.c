@@ -26,6 +26,57 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
+/* Splits a line of mountinfo, proc(5): the fifth field is the mount point, the second after the dash the source. */
+static bool split(char *line, char **ret_point, char **ret_source)
+{
+	char *save = NULL, *field = strtok_r(line, " ", &save);
+	int i, after = -1;
+
+	*ret_point = *ret_source = NULL;
+	for (i = 1; field; i++, field = strtok_r(NULL, " ", &save)) {
+		if (i == 5)
+			*ret_point = field;
+		if (after >= 0)
+			after++;
+		else if (i > 6 && !strcmp(field, "-"))
+			after = 0;
+		if (after == 2)
+			*ret_source = field;
+	}
+	if (!*ret_point || !*ret_source)
+		return false;
+	unescape(*ret_point);
+	unescape(*ret_source);
+	return true;
+}
+
+static bool is_below(const char *path, const char *point)
+{
+	size_t n = strlen(point);
+
+	return !strcmp(point, "/") || (!strncmp(path, point, n) && (path[n] == '/' || !path[n]));
+}
+
+bool kernel_mount_source(const char *path, char *source, size_t size)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	size_t room = 0, longest = 0;
+	char *line = NULL, *point, *from;
+
+	if (!f)
+		return false;
+	while (getline(&line, &room, f) > 0) {
+		/* Of mounts on the same point, the last one covers the others. */
+		if (!split(line, &point, &from) || !is_below(path, point) || strlen(point) < longest)
+			continue;
+		longest = strlen(point);
+		snprintf(source, size, "%s", from);
+	}
+	free(line);
+	fclose(f);
+	return longest > 0;
+}
+
 int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -36,15 +87,11 @@ int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx)
 	if (!f)
 		return -errno;
 	while (!err && getline(&line, &size, f) > 0) {
-		char *save = NULL, *field = strtok_r(line, " ", &save);
+		char *point, *source;
 
-		for (int i = 1; field && i < 5; i++) /* proc(5): the fifth field is the mount point */
-			field = strtok_r(NULL, " ", &save);
-		if (!field)
-			continue;
-		unescape(field);
-		if (!strncmp(field, path, n) && field[n] == '/' && field[n + 1])
-			err = fn(ctx, field);
+		if (split(line, &point, &source) && !strncmp(point, path, n) && point[n] == '/' &&
+		    point[n + 1])
+			err = fn(ctx, point);
 	}
 	free(line);
 	fclose(f);

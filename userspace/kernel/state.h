@@ -84,6 +84,23 @@ typedef int (*kernel_mount_fn)(void *ctx, const char *mount_point);
 /* Hands each mount point that lies below path (not path itself) to fn. 0, fn's value, or -errno. */
 int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx);
 
+/* The source of the mount that path lies on, such as "/dev/sda2"; false when it cannot be told. */
+bool kernel_mount_source(const char *path, char *source, size_t size);
+
+/* --- devices.c --- */
+
+/* Both return 0 to go on, else a negative errno. dev: as in struct object_id. path: of a file behind a loop device. */
+typedef int (*kernel_device_fn)(void *ctx, enum object_kind kind, uint32_t dev);
+typedef int (*kernel_file_fn)(void *ctx, const char *path);
+
+/*
+ * Hands on everything that the file system of path, which the kernel knows by super_dev, lies on: its devices, those
+ * below them down to whole disks, what else leads to those disks, and files behind loop devices. File systems without
+ * a device have none. 0, a function's value, or -errno.
+ */
+int kernel_devices_below(uint32_t super_dev, const char *path, kernel_device_fn fn, kernel_file_fn file_fn,
+			 void *ctx);
+
 /* --- apply.c --- */
 
 void kernel_roots_free(struct kernel_roots *roots);
