@@ -8,23 +8,25 @@
 /* As MAY_… bits; 0: it tells and changes nothing of data or attributes, or another hook decides it. */
 static __always_inline u32 ioctl__mask(u32 number)
 {
+	u32 type = number >> 8 & 0xff;
+
+	/* Of terminals (isatty), block devices and sockets: no file of a store takes them. */
+	if (type == 0x54 || type == 0x12 || type == 0x89)
+		return 0;
 	switch (number) {
 	case 0x1:	 /* FIBMAP: where, not what */
 	case 0x2:	 /* FIGETBSZ */
-	case 0x5401:	 /* TCGETS: isatty */
-	case 0x5413:	 /* TIOCGWINSZ */
-	case 0x541b:	 /* FIONREAD */
-	case 0x5421:	 /* FIONBIO */
-	case 0x5450:	 /* FIONCLEX */
-	case 0x5451:	 /* FIOCLEX */
-	case 0x5452:	 /* FIOASYNC */
-	case 0x5460:	 /* FIOQSIZE */
 	case 0x80086601: /* FS_IOC_GETFLAGS */
 	case 0x80046601: /* FS_IOC32_GETFLAGS */
 	case 0x80087601: /* FS_IOC_GETVERSION */
+	case 0x80047601: /* FS_IOC32_GETVERSION */
+	case 0x81009431: /* FS_IOC_GETFSLABEL */
+	case 0x80089419: /* BTRFS_IOC_SUBVOL_GETFLAGS */
+	case 0xc0046686: /* FS_IOC_MEASURE_VERITY */
+	case 0x400c6615: /* FS_IOC_GET_ENCRYPTION_POLICY */
 	case 0x801c581f: /* FS_IOC_FSGETXATTR */
 	case 0xc020660b: /* FS_IOC_FIEMAP */
-	case 0xc0185879: /* FITRIM, FS_IOC_… of the file system: on its root */
+	case 0xc0185879: /* FITRIM: of the whole file system */
 	case 0xc0045877: /* FIFREEZE */
 	case 0xc0045878: /* FITHAW */
 		return 0;
@@ -34,6 +36,7 @@ static __always_inline u32 ioctl__mask(u32 number)
 		return 0;
 	case 0x40086602: /* FS_IOC_SETFLAGS */
 	case 0x40046602: /* FS_IOC32_SETFLAGS */
+	case 0x40047602: /* FS_IOC32_SETVERSION */
 	case 0x40087602: /* FS_IOC_SETVERSION: the generation, by which files of several names are known */
 	case 0x401c5820: /* FS_IOC_FSSETXATTR */
 	case 0x40806685: /* FS_IOC_ENABLE_VERITY */
