@@ -118,6 +118,7 @@ enum reason {
 	REASON_TOO_DEEP = 4,	 /* more than WALK_DEPTH_MAX directories */
 	REASON_BORDER = 5,	 /* a name of a record would come to lie outside its store */
 	REASON_CANARY = 6,
+	REASON_VOLUME = 7, /* a whole volume is to be copied, on a device with stores */
 	REASON_END
 };
 

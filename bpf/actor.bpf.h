@@ -207,7 +207,7 @@ __attribute__((noinline)) int actor__grants(const struct role_set *roles, u32 sl
 	u32 index = slot * STORE_IDS + store;
 	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
 
-	if (!roles)
+	if (!roles || store == STORE_UNDETERMINED) /* there, nothing is granted to anybody */
 		return 0;
 	if (!rules || rules->mode == STORE_MODE_INVALID) {
 		count(COUNTER_RULES_MISSING);

@@ -47,6 +47,37 @@ static __always_inline u32 ioctl__mask(u32 number)
 	}
 }
 
+/*
+ * Does it copy a subvolume of btrfs, which may hold a store anywhere? The source of a snapshot stands in the caller's
+ * memory, where it may change after we looked.
+ */
+static __always_inline bool ioctl__copies_volume(struct inode *inode, u32 number)
+{
+	if (inode->i_sb->s_magic != BTRFS_SUPER_MAGIC)
+		return false;
+	return number == 0x40489426 || number == 0x40449426 || /* BTRFS_IOC_SEND, and of a 32-bit program */
+	       number == 0x50009401 || number == 0x50009417;   /* BTRFS_IOC_SNAP_CREATE, _V2 */
+}
+
+/* A volume is to be copied: no grant covers that where a store of the device enforces. */
+static __noinline int ioctl__copy_volume(struct file *file, u32 mechanism)
+{
+	u64 epoch = maps__epoch();
+	struct access access = {.hook = HOOK_FILE_IOCTL,
+				.mechanism = mechanism,
+				.slot = epoch_slot(epoch),
+				.operations = OPERATION_BIT(OPERATION_READ)};
+	struct inode *inode = file->f_inode;
+	struct device_key key = {.slot = access.slot, .dev = inode->i_sb->s_dev};
+
+	if (!maps__speaks() || !bpf_map_lookup_elem(&rules_by_device, &key))
+		return 0;
+	access.place.store = STORE_UNDETERMINED;
+	access.place.reason = REASON_VOLUME;
+	access__ask(&access, epoch);
+	return access__settle(inode, file->f_path.dentry, &access);
+}
+
 /* An ioctl by descriptor. Returns 0 to allow or a negative errno. */
 static __always_inline int ioctl__decide(struct file *file, u32 number, u32 mechanism)
 {
@@ -55,6 +86,8 @@ static __always_inline int ioctl__decide(struct file *file, u32 number, u32 mech
 
 	if (access__is_far(inode))
 		return 0;
+	if (ioctl__copies_volume(inode, number))
+		return ioctl__copy_volume(file, mechanism);
 	mask = ioctl__mask(number);
 	if (!mask)
 		return 0;

@@ -200,6 +200,7 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_TOO_DEEP] = "too_deep",
 		[REASON_BORDER] = "border",
 		[REASON_CANARY] = "canary",
+		[REASON_VOLUME] = "volume",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

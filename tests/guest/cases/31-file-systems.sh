@@ -36,6 +36,10 @@ done
 mkdir btrfs/neighbour/ward btrfs/neighbour/below && echo "$MARKER" >btrfs/neighbour/ward/record
 mount -t tmpfs -o size=1M case ext4/store/below && echo "$MARKER" >ext4/store/below/record
 
+# btrfs sends what is read-only.
+btrfs -q subvolume snapshot -r btrfs/store btrfs/before || exit
+btrfs -q subvolume create btrfs/large && mkdir btrfs/large/store && echo "$MARKER" >btrfs/large/store/record || exit
+
 WHO="user=root program=/usr/bin/cat operations=read"
 BELOW=$CASE_DIR/ext4/store/below/record
 
@@ -47,12 +51,26 @@ outside() {
 	m_allowed "a neighbouring subvolume" "" cat btrfs/neighbour/ward/record
 }
 
+# A copy of a subvolume that has a store among other things: it shares the blocks and has other names.
+snapshot() {
+	btrfs -q subvolume snapshot btrfs/large btrfs/copy || return
+	cat btrfs/copy/store/record
+	btrfs -q subvolume delete btrfs/copy >/dev/null
+}
+
+send() {
+	btrfs -q send -f stream btrfs/before || return
+	grep -a -o -m 1 "$MARKER" stream
+}
+
 attacks() {
 	local type
 	for type in "${TYPES[@]}"; do
 		m_attack "a record on $type" "$WHO path=$CASE_DIR/$type/store/ward/record" cat "$type/store/ward/record"
 	done
 	m_attack "a file system mounted below the store" "$WHO path=$BELOW" cat "$BELOW"
+	m_attack "a snapshot of its subvolume" "user=root hook=file_ioctl store=(undetermined) reason=volume" snapshot
+	m_attack "btrfs send" "user=root hook=file_ioctl store=(undetermined) reason=volume" send
 }
 
 t_equal "the subvolumes number alike" "$(stat -c %i btrfs/store/ward/record)" "$(stat -c %i btrfs/neighbour/ward/record)"
@@ -61,7 +79,7 @@ m_policy <<END
 version: 1
 mode: enforce
 stores:
-  ehr: {paths: [$(for type in "${TYPES[@]}"; do printf '%s/%s/store, ' "$CASE_DIR" "$type"; done | sed 's/, $//')]}
+  ehr: {paths: [$(for type in "${TYPES[@]}"; do printf '%s/%s/store, ' "$CASE_DIR" "$type"; done)$CASE_DIR/btrfs/large/store]}
 roles:
   clinic: {users: [daemon]}
 grants:
@@ -73,7 +91,7 @@ outside
 for type in "${TYPES[@]}"; do
 	m_allowed "the role on $type" "user=daemon path=$CASE_DIR/$type/store/ward/record" as daemon cat "$type/store/ward/record"
 done
-# A snapshot made from now on is another subvolume; what it shares with the store it holds under other names.
+# Once more without caches.
 sync
 echo 3 >/proc/sys/vm/drop_caches
 m_guarded attacks
