@@ -345,11 +345,12 @@ static __noinline int access__is_settled(struct file *file, struct inode *inode,
 {
 	struct actor_answer *actor;
 
-	if (raw__is_loop(inode, access))
-		return true;
-	if (decide_verdict(access->operations, access->granted) != VERDICT_ALLOW &&
-	    access__enforces(inode, access))
-		return false;
+	if (decide_verdict(access->operations, access->granted) != VERDICT_ALLOW) {
+		if (raw__is_loop(inode, access))
+			return true;
+		if (access__enforces(inode, access))
+			return false;
+	}
 	actor = access__actor(access);
 	if (actor && access__is_recent(actor, file, inode, access->operations))
 		return true;

@@ -125,7 +125,7 @@ int BPF_PROG(lsm__file_ioctl, struct file *file, unsigned int number, unsigned l
 	return ret ? ret : ioctl__decide(file, number, MECHANISM_LSM);
 }
 
-/* Linux 6.8, f1bb47a31dff: ioctl of 32-bit callers has a hook of its own. */
+/* Later kernels, 6.1.176 among them, have a hook of its own for ioctl of 32-bit callers. */
 SEC("lsm/file_ioctl_compat")
 int BPF_PROG(lsm__file_ioctl_compat, struct file *file, unsigned int number, unsigned long argument, int ret)
 {

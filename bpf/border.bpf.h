@@ -72,10 +72,8 @@ static __always_inline int border__link(struct dentry *old, struct inode *dir, s
 		return 0;
 	access__ask(&access, epoch);
 	err = access__settle(inode, old, &access);
-	if (!err &&
-	    where ==
-		    BORDER_ACROSS) /* only monitored, or a permitted way in: from now on known by its inode, whatever the name
-		   */
+	/* Only monitored, or a permitted way in: from now on known by its inode, whatever the name. */
+	if (!err && where == BORDER_ACROSS)
 		border__mark(inode, slot, &access.place);
 	return err;
 }

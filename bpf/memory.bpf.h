@@ -101,14 +101,17 @@ static __noinline int memory__gain_from_here(struct task_struct *tracer, struct 
 	return memory__gain(&gain, access);
 }
 
-/* The memory of the process target would pass to somebody who may do less: judged and recorded as an access to its
- * program's file in the name of the store. */
-static __noinline int memory__settle(struct file *exe, struct access *access, u64 epoch)
+/* Would the memory of the process tgid pass to somebody who may do less? Then it is judged and recorded as an access to
+ * its program's file in the name of the store. */
+static __noinline int memory__settle(struct file *exe, u32 tgid, struct access *access, u64 epoch)
 {
 	struct inode *inode = exe->f_inode;
 	struct dentry *dentry = exe->f_path.dentry;
 	u32 store = access->place.store;
 
+	if (store == STORE_NONE)
+		return 0;
+	access->target = tgid;
 	object__walk(dentry, inode, access->slot, &access->place);
 	access->place.store = store;
 	access->place.reason = 0;
@@ -138,10 +141,7 @@ static __always_inline int memory__attach(struct task_struct *task, u32 mode, u3
 	if (!exe) /* a thread of the kernel */
 		return 0;
 	memory__gain_by(task, &access);
-	if (access.place.store == STORE_NONE)
-		return 0;
-	access.target = task->tgid;
-	return memory__settle(exe, &access, epoch);
+	return memory__settle(exe, task->tgid, &access, epoch);
 }
 
 /* The current process asks to be traced by its parent. */
@@ -156,10 +156,7 @@ static __always_inline int memory__traceme(struct task_struct *parent, u32 mecha
 	if (!exe || !maps__speaks())
 		return 0;
 	memory__gain_from_here(parent, &access);
-	if (access.place.store == STORE_NONE)
-		return 0;
-	access.target = task->tgid;
-	return memory__settle(exe, &access, epoch);
+	return memory__settle(exe, task->tgid, &access, epoch);
 }
 
 /*
@@ -179,10 +176,7 @@ static __always_inline int memory__dump(u32 mechanism)
 	if (!exe)
 		return 0;
 	memory__gain_from_here(NULL, &access);
-	if (access.place.store == STORE_NONE)
-		return 0;
-	access.target = task->tgid;
-	return memory__settle(exe, &access, epoch);
+	return memory__settle(exe, task->tgid, &access, epoch);
 }
 
 #endif

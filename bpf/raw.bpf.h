@@ -45,8 +45,8 @@ static __noinline int raw__find(struct inode *inode, struct access *access)
 }
 
 /*
- * Does a loop device's own thread read the file behind it? Up to Linux 6.11 that passes file_permission. The process
- * that set the device up was asked, or was there first.
+ * Does a loop device's own thread read the file behind it? On Linux 6.1 that passes file_permission, on 6.12 not. The
+ * process that set the device up was asked, or was there first.
  */
 static __always_inline bool raw__is_loop(struct inode *inode, const struct access *access)
 {

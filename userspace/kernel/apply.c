@@ -211,8 +211,14 @@ static int fill_device_below(void *ctx, enum object_kind kind, uint32_t dev)
 
 static int fill_root(struct filling *f, const char *path);
 
+/* One that is deleted, or lies in another mount namespace, has no path here by which we could name it. */
 static int fill_file_below(void *ctx, const char *path)
 {
+	if (access(path, F_OK)) {
+		log_warn("the file behind a store's loop device cannot be guarded: %s: %s", path,
+			 strerror(errno));
+		return 0;
+	}
 	return fill_root(ctx, path);
 }
 

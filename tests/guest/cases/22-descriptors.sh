@@ -65,7 +65,7 @@ pass_on() {
 mkdir pass && chmod 777 pass
 m_unguarded opening
 m_unguarded m_attack "handed over by SCM_RIGHTS" "" pass_on
-for way in "${HELD[@]}"; do
+for way in "${HELD[@]}" mmap; do
 	m_unguarded m_attack "$way" "" reach "$way" "$R"
 	hold "$way" || t_fail "the record is held open for $way" "$(<"err.$way")"
 done
@@ -76,6 +76,7 @@ m_guarded opening
 for way in "${HELD[@]}"; do
 	m_attack "held since before: $way" "$WHO path=$R hook=file_permission operations=read" release "$way"
 done
+m_attack "held since before: mmap" "$WHO path=$R hook=mmap_file operations=read" release mmap
 m_attack "held since before: inherited" "user=root program=/usr/bin/cat path=$R hook=file_permission" sh -c "cat <&7"
 exec 7<&-
 m_allowed "the role by io_uring" "user=daemon program=$HELPERS/reach path=$R" as daemon "$HELPERS/reach" uring "$R"

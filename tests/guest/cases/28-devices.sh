@@ -62,6 +62,7 @@ m_unguarded attacks
 exec 6<"${LOOP}p2"
 m_unguarded m_attack "a descriptor of the device" "" held
 exec 6<&-
+t_check "unguarded: the device can be opened for writing" sh -c ": >>${LOOP}p2"
 exec 6<"${LOOP}p2"
 m_policy_of "$S"
 m_start
