@@ -110,7 +110,7 @@ HELPERS := $(patsubst tests/guest/%.c,$(O)/guest/%,$(wildcard tests/guest/*.c))
 $(O)/guest/%: tests/guest/%.c
 	$(call say,HELPER,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -lbpf -o $@
 
 helpers: $(HELPERS)
 

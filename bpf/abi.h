@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 3
+#define MUNIMENT_ABI_VERSION 4
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -37,7 +37,10 @@ typedef long long __s64;
 /* Ids beyond the policy's own stores. */
 #define STORE_CANARY	   64 /* the watchdog's file: every access is denied, none is a finding */
 #define STORE_UNDETERMINED 65 /* on a store's file system, but the walk could not tell in or out */
-#define STORE_IDS	   66
+#define STORE_OWN	   66 /* what the monitor is made of: program, policy, ledger, pins, processes */
+#define STORE_OWN_SECRET   67 /* its signing key: nobody else reads it */
+#define STORE_HOST	   68 /* the host: what the policy's `host:` section is about */
+#define STORE_IDS	   69
 #define STORE_NONE	   255 /* outside every store */
 
 #define ROLE_WORDS (ROLES_MAX / 64)
@@ -54,7 +57,8 @@ enum operation {
 	OPERATION_RENAME = 6,
 	OPERATION_ATTRIBUTES = 7,
 	OPERATION_EXECUTE = 8,
-	OPERATION_END
+	OPERATION_END,
+	OPERATION_CONTROL = 15 /* of the monitor or the host (guard.bpf.h): no role is granted it */
 };
 #define OPERATION_BIT(op) (1u << (op))
 
@@ -66,6 +70,7 @@ enum mechanism {
 	MECHANISM_LSM = 1,
 	MECHANISM_FMOD_RET = 2,
 	MECHANISM_TRACING = 3,
+	MECHANISM_CGROUP = 4, /* programs of the root cgroup, beside each of the others */
 	MECHANISM_END
 };
 
@@ -96,6 +101,20 @@ enum hook {
 		20, /* another process's memory: ptrace, /proc/PID/mem, process_vm_readv … */
 	HOOK_PTRACE_TRACEME = 21,
 	HOOK_CORE_DUMP = 22,
+	/* Guarding the monitor and the host. detail tells more. */
+	HOOK_TASK_KILL = 23,	 /* detail: the signal */
+	HOOK_TASK_SETTING = 24,	 /* priority, scheduling, limits, /proc/PID files */
+	HOOK_BPF = 25,		 /* detail: the command; with PROG_LOAD the type of program << 8 */
+	HOOK_BPF_OBJECT = 26,	 /* a descriptor of a map or program of ours; detail: its id */
+	HOOK_SB_UMOUNT = 27,	 /* of the file system that holds the pins */
+	HOOK_MOUNT = 28,	 /* something is to cover a file or directory */
+	HOOK_MODULE = 29,	 /* a module of the kernel is loaded */
+	HOOK_KEXEC = 30,	 /* another kernel is loaded */
+	HOOK_LOCKED_DOWN = 31,	 /* the kernel's memory, kprobes */
+	HOOK_SYSCTL = 32,	 /* the path is the setting's name */
+	HOOK_CGROUP = 33,	 /* a control file of a cgroup that the monitor lies in */
+	HOOK_CGROUP_ATTACH = 34, /* the monitor was moved to another cgroup; detail: its id */
+	HOOK_SYSRQ = 35,
 	HOOK_END
 };
 
@@ -119,6 +138,8 @@ enum reason {
 	REASON_BORDER = 5,	 /* a name of a record would come to lie outside its store */
 	REASON_CANARY = 6,
 	REASON_VOLUME = 7, /* a whole volume is to be copied, on a device with stores */
+	REASON_OWN = 8,	   /* the monitor guards itself */
+	REASON_HOST = 9,   /* by the policy's `host:` section */
 	REASON_END
 };
 
@@ -195,8 +216,8 @@ struct record_access {
 	__u32 path_bytes;
 	char comm[COMM_SIZE];
 	__u32 instance;	   /* number of the load whose program made the record */
-	__u32 target_tgid; /* the process whose memory was wanted, file being its program; else 0 */
-	__u32 reserved;
+	__u32 target_tgid; /* the process that was wanted, file being its program; else 0 */
+	__u32 detail;	   /* by hook, see there; else 0 */
 	char path[];
 };
 
@@ -276,6 +297,8 @@ struct device_key {
 struct device_rules { /* what to do where the walk cannot tell */
 	__u32 mode;
 	__u32 audit;
+	__u32 granted; /* operations that anybody may do there: where nothing but the monitor's own files lies */
+	__u32 reserved;
 };
 
 #define FILTER_WORDS 8 /* 512 bits: exact enough for 64 stores, and a cache line */
@@ -287,6 +310,51 @@ struct policy_slot {
 	struct role_set now; /* roles in force at this hour */
 	__u64 roots[FILTER_WORDS];
 	__u32 generation;
+	__u32 host; /* what to do about each enum host_item: host_mode */
+};
+
+/* What the `host:` section of a policy speaks of. */
+enum host_item {
+	HOST_MODULES = 0,
+	HOST_KEXEC = 1,
+	HOST_BPF = 2,	 /* programs of others that trace the kernel */
+	HOST_MEMORY = 3, /* /dev/mem, /proc/kcore */
+	HOST_KPROBES = 4,
+	HOST_SYSRQ = 5,
+	HOST_ITEMS
+};
+
+/* enum store_mode; 0: nothing is recorded. */
+#define host_mode(host, item)	    ((host) >> 2 * (item)&3)
+#define host_with(host, item, mode) (((host) & ~(3u << 2 * (item))) | (mode) << 2 * (item))
+
+#define OWN_PROCESSES 2 /* keeper and signer */
+
+/* A process: start is when its leader started, in hundredths of a second since boot, as in /proc/PID/stat. */
+struct own_process {
+	__u64 start;
+	__u32 tgid; /* 0: none */
+	__u32 reserved;
+};
+
+/* The monitor itself: see bpf/own.bpf.h. */
+struct own {
+	struct object_id program; /* munimentd */
+	__u64 window_until;	  /* boot nanoseconds: until then, nothing is denied, only recorded */
+	__u64 heartbeat;	  /* boot nanoseconds when the keeper last went round its loop */
+	struct own_process processes[OWN_PROCESSES];
+	__u32 mode;	/* enum store_mode; 0: it does not guard itself */
+	__u32 pins_dev; /* super block of the bpffs with the pins */
+};
+
+/* A keeper that has shown no sign for so long may be killed: it could not even be stopped otherwise. */
+#define OWN_SILENT_NS 120000000000ull
+
+enum own_kind { OWN_MAP = 1, OWN_PROGRAM = 2, OWN_LINK = 3, OWN_CGROUP = 4 };
+
+struct own_key { /* BPF objects by id; cgroups from the keeper's up to below the root */
+	__u64 id;
+	__u32 kind; /* enum own_kind */
 	__u32 reserved;
 };
 
@@ -308,6 +376,7 @@ struct control {
 	__u32 instance;
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
+	struct own own;
 	struct policy_slot slots[2];
 };
 

@@ -78,7 +78,10 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 		return;
 	}
 	rules = bpf_map_lookup_elem(&rules_by_store, &index);
-	if (rules) {
+	if (own__is_store(access->place.store)) {
+		*ret_mode = own__mode();
+		*ret_audit = STORE_AUDIT_BEST_EFFORT;
+	} else if (rules) {
 		*ret_mode = rules->mode;
 		*ret_audit = rules->audit;
 	}
@@ -111,6 +114,7 @@ static __always_inline void access__judge(struct inode *inode, struct access *ac
 	access->wanted = VERDICT_DENY;
 	access->reason = access->place.reason		       ? access->place.reason
 			 : access->place.store == STORE_CANARY ? REASON_CANARY
+			 : own__is_store(access->place.store)  ? REASON_OWN
 							       : REASON_NOT_GRANTED;
 	access__rules(inode, access, &mode, &audit);
 	access->enforced = decide_enforced(VERDICT_DENY, mode, access->mechanism);
@@ -240,6 +244,8 @@ static __noinline int access__settle(struct inode *inode, struct dentry *dentry,
 	access->enforced = unknown(access->enforced);
 	access->reason = unknown(access->reason);
 	access->flags = unknown(access->flags);
+	if (own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW)
+		return 0; /* reading the policy, or the daemon's own work, is nobody's record */
 	if (emit__access(inode, dentry, access))
 		return access__unrecorded(inode, access);
 	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;

@@ -228,6 +228,8 @@ static __always_inline void actor__keep(struct actor_answer *kept, struct task_s
 	kept->epoch = epoch;
 }
 
+#include "bpf/own.bpf.h"
+
 /*
  * The operations that the current thread may do in a store: a mask of OPERATION_BIT, with ACTOR_… flags
  * shifted by 16. Kept in task storage; where that cannot be had (no memory, or a mechanism that does not
@@ -242,6 +244,8 @@ __attribute__((noinline)) int actor__granted(u64 epoch, u32 slot, u32 store, u32
 	u32 granted, flags;
 
 	slot &= 1;
+	if (own__is_store(store))
+		return own__granted(store) | actor__flags(task) << 16;
 	if (mechanism != MECHANISM_TRACING) {
 		kept = bpf_task_storage_get(&answers_by_actor, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!kept)

@@ -7,7 +7,7 @@
 SEC("fmod_ret/security_file_open")
 int BPF_PROG(fmod_ret__file_open, struct file *file, int ret)
 {
-	return ret ? ret : access__open(file, MECHANISM_FMOD_RET, HOOK_FILE_OPEN);
+	return ret ? ret : guard__open(file, MECHANISM_FMOD_RET);
 }
 
 SEC("fmod_ret/security_file_permission")
@@ -140,6 +140,101 @@ SEC("fmod_ret/security_prepare_creds")
 int BPF_PROG(fmod_ret__prepare_creds, struct cred *new, const struct cred *old, unsigned int gfp, int ret)
 {
 	return ret ? ret : memory__dump(MECHANISM_FMOD_RET);
+}
+
+/* --- guarding the monitor and the host --- */
+
+SEC("fmod_ret/security_task_kill")
+int BPF_PROG(fmod_ret__task_kill, struct task_struct *task, void *info, int signal, const struct cred *cred,
+	     int ret)
+{
+	return ret ? ret : guard__kill(task, signal, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_file_send_sigiotask")
+int BPF_PROG(fmod_ret__file_send_sigiotask, struct task_struct *task, void *owner, int signal, int ret)
+{
+	return ret ? ret : guard__kill(task, signal ? signal : SIGIO, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_task_setnice")
+int BPF_PROG(fmod_ret__task_setnice, struct task_struct *task, int nice, int ret)
+{
+	return ret ? ret : guard__set(task, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_task_setscheduler")
+int BPF_PROG(fmod_ret__task_setscheduler, struct task_struct *task, int ret)
+{
+	return ret ? ret : guard__set(task, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_task_setrlimit")
+int BPF_PROG(fmod_ret__task_setrlimit, struct task_struct *task, unsigned int resource, void *limit, int ret)
+{
+	return ret ? ret : guard__set(task, MECHANISM_FMOD_RET);
+}
+
+/* Since Linux 6.15 (082f1db02c80) the hook is told whether the kernel itself asks. */
+SEC("fmod_ret/security_bpf")
+int BPF_PROG(fmod_ret__bpf_old, int command, void *attr, unsigned int size, int ret)
+{
+	return ret ? ret : guard__bpf(command, attr, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_bpf")
+int BPF_PROG(fmod_ret__bpf, int command, void *attr, unsigned int size, bool kernel, int ret)
+{
+	return ret ? ret : guard__bpf(command, attr, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_bpf_map")
+int BPF_PROG(fmod_ret__bpf_map, struct bpf_map *map, unsigned int mode, int ret)
+{
+	return ret ? ret : guard__bpf_object(OWN_MAP, map->id, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_bpf_prog")
+int BPF_PROG(fmod_ret__bpf_prog, struct bpf_prog *program, int ret)
+{
+	return ret ? ret : guard__bpf_object(OWN_PROGRAM, program->aux->id, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_sb_umount")
+int BPF_PROG(fmod_ret__sb_umount, struct vfsmount *mount, int flags, int ret)
+{
+	return ret ? ret : guard__unmount(mount, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_sb_mount")
+int BPF_PROG(fmod_ret__sb_mount, const char *source, const struct path *path, const char *type,
+	     unsigned long flags, void *data, int ret)
+{
+	return ret ? ret : guard__mount(path->dentry, flags, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_move_mount")
+int BPF_PROG(fmod_ret__move_mount, const struct path *from, const struct path *to, int ret)
+{
+	return ret ? ret : guard__cover(to->dentry, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_kernel_read_file")
+int BPF_PROG(fmod_ret__kernel_read_file, struct file *file, int id, bool contents, int ret)
+{
+	return ret ? ret : guard__read_file(file, id, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_kernel_load_data")
+int BPF_PROG(fmod_ret__kernel_load_data, int id, bool contents, int ret)
+{
+	return ret ? ret : guard__load_data(id, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_locked_down")
+int BPF_PROG(fmod_ret__locked_down, int what, int ret)
+{
+	return ret ? ret : guard__locked_down(what, MECHANISM_FMOD_RET);
 }
 
 #endif

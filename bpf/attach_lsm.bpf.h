@@ -6,7 +6,7 @@
 SEC("lsm/file_open")
 int BPF_PROG(lsm__file_open, struct file *file, int ret)
 {
-	return ret ? ret : access__open(file, MECHANISM_LSM, HOOK_FILE_OPEN);
+	return ret ? ret : guard__open(file, MECHANISM_LSM);
 }
 
 SEC("lsm/file_permission")
@@ -174,6 +174,109 @@ int BPF_PROG(lsm__bprm_committed_creds)
 {
 	actor__exec();
 	return 0;
+}
+
+/* --- guarding the monitor and the host --- */
+
+SEC("lsm/task_kill")
+int BPF_PROG(lsm__task_kill, struct task_struct *task, void *info, int signal, const struct cred *cred,
+	     int ret)
+{
+	return ret ? ret : guard__kill(task, signal, MECHANISM_LSM);
+}
+
+SEC("lsm/file_send_sigiotask")
+int BPF_PROG(lsm__file_send_sigiotask, struct task_struct *task, void *owner, int signal, int ret)
+{
+	return ret ? ret : guard__kill(task, signal ? signal : SIGIO, MECHANISM_LSM);
+}
+
+SEC("lsm/task_setnice")
+int BPF_PROG(lsm__task_setnice, struct task_struct *task, int nice, int ret)
+{
+	return ret ? ret : guard__set(task, MECHANISM_LSM);
+}
+
+SEC("lsm/task_setscheduler")
+int BPF_PROG(lsm__task_setscheduler, struct task_struct *task, int ret)
+{
+	return ret ? ret : guard__set(task, MECHANISM_LSM);
+}
+
+SEC("lsm/task_setrlimit")
+int BPF_PROG(lsm__task_setrlimit, struct task_struct *task, unsigned int resource, void *limit, int ret)
+{
+	return ret ? ret : guard__set(task, MECHANISM_LSM);
+}
+
+/* Since Linux 6.15 (082f1db02c80) the hook is told whether the kernel itself asks. */
+SEC("lsm/bpf")
+int BPF_PROG(lsm__bpf_old, int command, void *attr, unsigned int size, int ret)
+{
+	return ret ? ret : guard__bpf(command, attr, MECHANISM_LSM);
+}
+
+SEC("lsm/bpf")
+int BPF_PROG(lsm__bpf, int command, void *attr, unsigned int size, bool kernel, int ret)
+{
+	return ret ? ret : guard__bpf(command, attr, MECHANISM_LSM);
+}
+
+SEC("lsm/bpf_map")
+int BPF_PROG(lsm__bpf_map, struct bpf_map *map, unsigned int mode, int ret)
+{
+	return ret ? ret : guard__bpf_object(OWN_MAP, map->id, MECHANISM_LSM);
+}
+
+SEC("lsm/bpf_prog")
+int BPF_PROG(lsm__bpf_prog, struct bpf_prog *program, int ret)
+{
+	return ret ? ret : guard__bpf_object(OWN_PROGRAM, program->aux->id, MECHANISM_LSM);
+}
+
+SEC("lsm/sb_umount")
+int BPF_PROG(lsm__sb_umount, struct vfsmount *mount, int flags, int ret)
+{
+	return ret ? ret : guard__unmount(mount, MECHANISM_LSM);
+}
+
+SEC("lsm/sb_mount")
+int BPF_PROG(lsm__sb_mount, const char *source, const struct path *path, const char *type,
+	     unsigned long flags, void *data, int ret)
+{
+	return ret ? ret : guard__mount(path->dentry, flags, MECHANISM_LSM);
+}
+
+SEC("lsm/move_mount")
+int BPF_PROG(lsm__move_mount, const struct path *from, const struct path *to, int ret)
+{
+	return ret ? ret : guard__cover(to->dentry, MECHANISM_LSM);
+}
+
+SEC("lsm/kernel_read_file")
+int BPF_PROG(lsm__kernel_read_file, struct file *file, int id, bool contents, int ret)
+{
+	return ret ? ret : guard__read_file(file, id, MECHANISM_LSM);
+}
+
+SEC("lsm/kernel_load_data")
+int BPF_PROG(lsm__kernel_load_data, int id, bool contents, int ret)
+{
+	return ret ? ret : guard__load_data(id, MECHANISM_LSM);
+}
+
+SEC("lsm/locked_down")
+int BPF_PROG(lsm__locked_down, int what, int ret)
+{
+	return ret ? ret : guard__locked_down(what, MECHANISM_LSM);
+}
+
+/* munimentd is executed as a set-user-ID program would be: no library of the caller's choice comes into it. */
+SEC("lsm/bprm_creds_for_exec")
+int BPF_PROG(lsm__bprm_creds_for_exec, struct linux_binprm *program, int ret)
+{
+	guard__exec(program);
+	return ret;
 }
 
 #endif

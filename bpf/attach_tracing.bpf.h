@@ -202,6 +202,19 @@ int net__io_uring_complete(struct trace_event_raw_io_uring_complete *context)
  * overlayfs. */
 const volatile __u32 loader_tgid = 0;
 
+SEC("cgroup/sysctl")
+int cgroup__sysctl(struct bpf_sysctl *ctx)
+{
+	return guard__sysctl(ctx);
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(tracing__cgroup_attach_task, struct cgroup *to, const char *path, struct task_struct *task,
+	     bool threadgroup)
+{
+	return guard__moved(to, task);
+}
+
 SEC("iter/task_file")
 int iter__identify(struct bpf_iter__task_file *ctx)
 {

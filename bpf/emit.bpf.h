@@ -20,7 +20,8 @@ struct access {
 	u32 open_flags;
 	u32 flags;
 	u32 slot;
-	u32 target;  /* the process whose memory is wanted, or 0 */
+	u32 target; /* the process that is wanted, or 0 */
+	u32 detail;
 	u32 granted; /* operations that the actor may do here */
 	u32 actor;   /* ACTOR_… */
 	u64 number;  /* of the record */
@@ -285,7 +286,7 @@ static __always_inline void emit__verdict(struct record_access *record, const st
 	record->reason = access->reason;
 	record->instance = instance;
 	record->target_tgid = access->target;
-	record->reserved = 0;
+	record->detail = access->detail;
 }
 
 static __noinline int emit__fill(struct record_access *record, struct inode *inode, struct access *access,

@@ -37,6 +37,7 @@ enum { BPF_F_NO_PREALLOC = 1 };
 enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
+enum { BPF_F_BPRM_SECUREEXEC = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -94,6 +95,7 @@ struct dentry___flat { /* where the union d_u has lost its name (seen in 7.2, no
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct path {
@@ -106,6 +108,7 @@ struct file {
 	struct inode *f_inode;
 	unsigned int f_flags;
 	struct path f_path;
+	void *private_data;
 };
 
 struct iattr {
@@ -121,6 +124,39 @@ struct cred {
 	kuid_t euid;
 	kgid_t egid;
 	struct group_info *group_info;
+};
+
+struct kernfs_node {
+	u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct pid {
+	struct hlist_head tasks[4];
+};
+
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+
+struct bpf_map {
+	u32 id;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	u32 id;
 };
 
 struct vm_area_struct {
@@ -159,6 +195,7 @@ struct task_struct {
 	unsigned int sessionid;
 	unsigned int flags; /* PF_… */
 	u64 start_boottime;
+	struct hlist_node pid_links[4];
 	char comm[COMM_SIZE];
 };
 
@@ -222,6 +259,17 @@ struct btrfs_inode___module {
 
 #pragma clang attribute pop
 
+struct bpf_sysctl { /* uapi/linux/bpf.h: a program's context, not the kernel's own type */
+	u32 write;
+	u32 file_pos;
+};
+
+/* Values differ between kernels: asked for by name (CO-RE). */
+enum lockdown_reason { LOCKDOWN_DEV_MEM = 2, LOCKDOWN_KPROBES = 20, LOCKDOWN_KCORE = 19 };
+enum kernel_read_file_id { READING_MODULE = 2, READING_KEXEC_IMAGE = 3 };
+enum kernel_read_file_id___compressed { READING_MODULE_COMPRESSED = 3 };
+enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
+
 /* linux/fs.h: f_mode and may-masks, stable since 2.6 */
 #define FMODE_READ    0x1
 #define FMODE_WRITE   0x2
@@ -239,7 +287,10 @@ struct btrfs_inode___module {
 #define INODE_BLOCK	0060000
 #define INODE_CHAR	0020000
 
-#define BTRFS_SUPER_MAGIC 0x9123683e
+#define BTRFS_SUPER_MAGIC   0x9123683e
+#define PROC_SUPER_MAGIC    0x9fa0
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define DEBUGFS_MAGIC	    0x64626720
 
 #define EPERM  1
 #define ENOMEM 12
@@ -268,6 +319,10 @@ struct btrfs_inode___module {
 #define TASK_SIGNALED	   0x0400 /* PF_SIGNALED: a signal ends it; what follows is the core dump, then its exit */
 #define TASK_MEMALLOC_NOIO 0x00080000 /* PF_MEMALLOC_NOIO, with the next: a loop device's worker */
 #define TASK_KTHREAD	   0x00200000
+#define SIGHUP		   1
 #define SIGKILL		   9
+#define SIGCHLD		   17
+#define SIGCONT		   18
+#define SIGIO		   29
 
 #endif

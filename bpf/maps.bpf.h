@@ -190,6 +190,15 @@ struct {
 	__type(value, struct program_kept);
 } programs_sent SEC(".maps");
 
+/* What is the monitor's own: see own.bpf.h. The value means nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct own_key);
+	__type(value, u32);
+} own_objects SEC(".maps");
+
 /* Read once per access: it says which slot of the maps is in force, and which kept answers still hold. */
 static __always_inline u64 maps__epoch(void)
 {

@@ -17,6 +17,7 @@
 #include "bpf/border.bpf.h"
 #include "bpf/ioctl.bpf.h"
 #include "bpf/memory.bpf.h"
+#include "bpf/guard.bpf.h"
 #include "bpf/attach_lsm.bpf.h"
 #include "bpf/attach_fmod_ret.bpf.h"
 #include "bpf/attach_tracing.bpf.h"

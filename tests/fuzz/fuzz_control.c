@@ -3,6 +3,7 @@
  * result. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/control.h"
 #include "pipeline/track.h"
@@ -17,11 +18,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *why = NULL, *text = (const char *)data;
-	enum control_command command = control_parse(text, size, &why);
+	struct control_request request;
+	bool good = control_parse(text, size, &request, &why);
 	struct track *t = track_new(4), *u = track_new(4);
 	struct buf first = {0}, again = {0};
 
-	require((command == CONTROL_INVALID) == (why != NULL));
+	require(good == (why == NULL));
+	require(!good || (request.command != CONTROL_INVALID && request.command < CONTROL_COMMANDS));
+	require(strnlen(request.reason, sizeof(request.reason)) <= CONTROL_REASON_MAX);
 	/* What is read back is what was written. */
 	if (!track_restore(t, text, size)) {
 		track_save(t, &first);

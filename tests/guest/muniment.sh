@@ -16,7 +16,7 @@ MUNIMENT=${MUNIMENT:-$BUILD/muniment}
 # shellcheck disable=SC2034  # for the cases
 HELPERS=$BUILD/guest
 MARKER=MRN-4711-marker-of-a-record
-M_STORE=ehr M_PASS='' M_PID='' M_PINS=/sys/fs/bpf/case M_DEGRADED=deny M_OPTIONS=()
+M_STORE=ehr M_PASS='' M_PID='' M_PINS=/sys/fs/bpf/case M_DEGRADED=deny M_PROTECT=off M_OPTIONS=()
 mkdir -p "$M/policy.d" "$M/run" "$M/ledger"
 : >"$M/expected"
 
@@ -56,7 +56,7 @@ m_launch() {
 	[[ -e $M/key ]] ||
 		"$MUNIMENT" key new --name example.org/case --out "$M/key" --ledger "$M/ledger" --same-disk >"$M/key.out" 2>&1
 	"$MUNIMENTD" --policy "$M/policy.d" --ledger "$M/ledger" --key "$M/key" --run "$M/run" --pin-dir "$M_PINS" \
-		--events "$M/events.json" --same-disk "${M_OPTIONS[@]}" "$@" >>"$M/log" 2>&1 </dev/null &
+		--events "$M/events.json" --same-disk --protect "$M_PROTECT" "${M_OPTIONS[@]}" "$@" >>"$M/log" 2>&1 </dev/null &
 	M_PID=$!
 }
 

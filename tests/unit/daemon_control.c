@@ -21,11 +21,15 @@ static struct control *control;
 static size_t answer_size;
 static bool later;
 
-static bool answer(void *ctx, enum control_command command, struct buf *out)
+static bool answer(void *ctx, const struct control_request *request, struct buf *out)
 {
 	(void)ctx;
 	if (!answer_size) {
-		buf_printf(out, "{\"ok\":true,\"command\":%d}", (int)command);
+		buf_printf(out, "{\"ok\":true,\"command\":%d}", (int)request->command);
+		if (request->reason[0])
+			buf_printf(out, "%s,%u,%u", request->reason, request->minutes, request->peer.uid);
+		if (request->request)
+			buf_printf(out, "%u", request->request);
 		return !later;
 	}
 	for (size_t i = 0; i < answer_size; i++)
@@ -56,6 +60,11 @@ static const char *ask(int fd, const char *request, size_t n)
 	return text;
 }
 
+static const char *ask_text(int fd, const char *request)
+{
+	return ask(fd, request, strlen(request));
+}
+
 static void test_commands(void **state)
 {
 	int fd = connected();
@@ -63,6 +72,15 @@ static void test_commands(void **state)
 	(void)state;
 	assert_string_equal(ask(fd, "{\"command\":\"status\"}", 20), "{\"ok\":true,\"command\":1}");
 	assert_string_equal(ask(fd, "{\"command\":\"reload\"}", 20), "{\"ok\":true,\"command\":2}");
+	assert_string_equal(ask_text(fd, "{\"command\":\"stop\",\"reason\":\"disk\"}"),
+			    "{\"ok\":true,\"command\":3}disk,0,0");
+	assert_string_equal(
+		ask_text(fd, "{\"command\":\"maintenance\",\"reason\":\"upgrade\",\"minutes\":480}"),
+		"{\"ok\":true,\"command\":4}upgrade,480,0");
+	assert_string_equal(ask_text(fd, "{\"command\":\"maintenance-end\",\"reason\":\"done\"}"),
+			    "{\"ok\":true,\"command\":5}done,0,0");
+	assert_string_equal(ask_text(fd, "{\"command\":\"approve\",\"request\":7}"),
+			    "{\"ok\":true,\"command\":6}7");
 	close(fd);
 	control_serve(control);
 }
@@ -75,6 +93,17 @@ static void test_nonsense(void **state)
 		"1",
 		"{\"command\":1}",
 		"{\"command\":\"stop\"}",
+		"{\"command\":\"stop\",\"reason\":\"\"}",
+		"{\"command\":\"stop\",\"reason\":1}",
+		"{\"command\":\"stop\",\"reason\":\"a\\nb\"}",
+		"{\"command\":\"stop\",\"reason\":\"x\",\"minutes\":3}",
+		"{\"command\":\"maintenance\",\"reason\":\"x\"}",
+		"{\"command\":\"maintenance\",\"reason\":\"x\",\"minutes\":0}",
+		"{\"command\":\"maintenance\",\"reason\":\"x\",\"minutes\":481}",
+		"{\"command\":\"maintenance\",\"reason\":\"x\",\"minutes\":\"5\"}",
+		"{\"command\":\"approve\",\"request\":-1}",
+		"{\"command\":\"approve\",\"request\":4294967296}",
+		"{\"command\":\"halt\"}",
 		"{\"command\":\"status\",\"x\":1}",
 		"{\"command\":\"status\",\"command\":\"reload\"}",
 		"{\"command\":\"status\"}{}",

@@ -41,6 +41,7 @@ static struct {
 	uint64_t sequence, ring;
 	bool prevents, adopted, kept, closed, canary_silent, apply_fails;
 	unsigned applied;
+	uint64_t window;
 	const char *moved;
 } side;
 
@@ -98,6 +99,28 @@ int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t ge
 		return -ENOSPC;
 	side.applied++;
 	return 0;
+}
+
+int kernel_protect(struct kernel *k)
+{
+	(void)k;
+	return 0;
+}
+
+void kernel_heartbeat(struct kernel *k)
+{
+	(void)k;
+}
+
+void kernel_own_cgroups(struct kernel *k)
+{
+	(void)k;
+}
+
+void kernel_window(struct kernel *k, uint64_t until_boot_ns)
+{
+	(void)k;
+	side.window = until_boot_ns;
 }
 
 int kernel_attach(struct kernel *k)

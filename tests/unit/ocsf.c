@@ -247,6 +247,66 @@ static void test_processes(void **state)
 	json_decref(json);
 }
 
+/* What is done to the monitor or the host has a process or the kernel for its object, and no file. */
+static void test_guard(void **state)
+{
+	struct record_access *a = denied("");
+	json_t *json;
+
+	(void)state;
+	a->operations = OPERATION_BIT(OPERATION_CONTROL);
+	a->store = STORE_OWN;
+	a->reason = REASON_OWN;
+	a->hook = HOOK_TASK_KILL;
+	a->target_tgid = 4242;
+	a->detail = 9;
+	a->file = (struct object_id){0};
+	json = entry(NULL);
+	ASSERT_AT(json, "type_uid", "100702");
+	ASSERT_AT(json, "process.pid", "4242");
+	ASSERT_AT(json, "unmapped.muniment.store", "(monitor)");
+	ASSERT_AT(json, "unmapped.muniment.operations.0", "control");
+	ASSERT_AT(json, "unmapped.muniment.signal", "9");
+	ASSERT_AT(json, "attacks.0.technique.uid", "T1685");
+	ASSERT_AT(json, "file.path", "");
+	assert_non_null(strstr(at(json, "message"), "send a signal to the monitor's process 4242"));
+	json_decref(json);
+	a->target_tgid = 0;
+	a->hook = HOOK_BPF;
+	a->detail = 5 | 29 << 8;
+	json = entry(NULL);
+	ASSERT_AT(json, "class_uid", "1003");
+	ASSERT_AT(json, "kernel.name", "BPF program");
+	ASSERT_AT(json, "kernel.system_call", "bpf");
+	ASSERT_AT(json, "unmapped.muniment.program_type", "29");
+	json_decref(json);
+	a = denied("ftrace_enabled");
+	a->operations = OPERATION_BIT(OPERATION_CONTROL);
+	a->store = STORE_OWN;
+	a->mechanism = MECHANISM_CGROUP;
+	a->hook = HOOK_SYSCTL;
+	a->file = (struct object_id){0};
+	json = entry(NULL);
+	ASSERT_AT(json, "kernel.name", "ftrace_enabled");
+	ASSERT_AT(json, "unmapped.muniment.mechanism", "cgroup");
+	json_decref(json);
+	a = denied("updates/evil.ko");
+	a->flags |= RECORD_FLAG_PATH_OUTSIDE;
+	a->operations = OPERATION_BIT(OPERATION_CONTROL);
+	a->store = STORE_HOST;
+	a->reason = REASON_HOST;
+	a->hook = HOOK_MODULE;
+	json = entry(NULL);
+	ASSERT_AT(json, "kernel.name", "kernel module evil.ko");
+	ASSERT_AT(json, "unmapped.muniment.store", "(host)");
+	ASSERT_AT(json, "attacks.0.sub_technique.uid", "T1547.006");
+	json_decref(json);
+	for (unsigned hook = HOOK_TASK_KILL; hook < HOOK_END; hook++) {
+		a->hook = (uint8_t)hook;
+		json_decref(entry(NULL));
+	}
+}
+
 static void test_hostile(void **state)
 {
 	struct record_access *a = denied("a\"b\\c\n\x1b[31m/\xff\xfe.dcm");
@@ -456,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_monitored_and_stopped),
 		cmocka_unit_test(test_activities),
 		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_long_and_cut),
 		cmocka_unit_test(test_new_names),

@@ -259,6 +259,30 @@ static void the_last_role_counts(void **state)
 	buf_free(&many);
 }
 
+/* What the section does not say is recorded. */
+static void the_host_section(void **state)
+{
+	static const char source[] = "version: 1\nmode: enforce\nstores: {s: {paths: [/srv/records]}}\n"
+				   "roles: {r: {users: [user1]}}\n"
+				   "grants: [{role: r, store: s, access: [read]}]\n"
+				   "host: {kexec: deny, bpf: allow, approvers: [user7, 3]}\n";
+	struct policy *policy = policy_new();
+	struct policy_image *image = NULL;
+
+	(void)state;
+	assert_int_equal(policy_add_text(policy, "h.yaml", source, sizeof(source) - 1), 0);
+	assert_int_equal(policy_check(policy, &fake_env), 0);
+	assert_int_equal(policy_compile(policy, &image), 0);
+	assert_int_equal(host_mode(image->host, HOST_KEXEC), STORE_MODE_ENFORCE);
+	assert_int_equal(host_mode(image->host, HOST_BPF), STORE_MODE_INVALID);
+	assert_int_equal(host_mode(image->host, HOST_MODULES), STORE_MODE_MONITOR);
+	assert_int_equal(image->n_approvers, 2);
+	assert_int_equal(image->approvers[0], 100007);
+	assert_int_equal(image->approvers[1], 3);
+	policy_image_free(image);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +291,7 @@ int main(void)
 		cmocka_unit_test(decisions_name_their_grant),
 		cmocka_unit_test(senseless_questions_are_refused),
 		cmocka_unit_test(the_last_role_counts),
+		cmocka_unit_test(the_host_section),
 	};
 
 	return cmocka_run_group_tests_name("policy compile", tests, set_up, tear_down);

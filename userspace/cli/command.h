@@ -25,5 +25,8 @@ int command_log_verify_proof(int argc, char **argv);
 int command_key_new(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_reload(int argc, char **argv);
+int command_stop(int argc, char **argv);
+int command_maintenance(int argc, char **argv);
+int command_approve(int argc, char **argv);
 
 #endif

@@ -12,8 +12,7 @@
 
 #include "base/args.h"
 
-#define RUN_DIR_DEFAULT "/run/muniment"
-#define ANSWER_MAX	(256u << 10)
+#define ANSWER_MAX (256u << 10)
 
 static int connect_to(const char *run_dir, unsigned timeout_s)
 {
@@ -35,13 +34,15 @@ static int connect_to(const char *run_dir, unsigned timeout_s)
 	return fd;
 }
 
-static ssize_t exchange(int fd, const char *word, char *answer)
+static ssize_t exchange(int fd, json_t *object, char *answer)
 {
-	char request[64];
-	int n = snprintf(request, sizeof(request), "{\"command\":\"%s\"}", word);
+	char request[4096];
+	size_t n = json_dumpb(object, request, sizeof(request), JSON_COMPACT);
 	ssize_t got;
 
-	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) != n)
+	if (!n || n > sizeof(request))
+		return -EMSGSIZE;
+	if (send(fd, request, n, MSG_NOSIGNAL) != (ssize_t)n)
 		return -errno;
 	got = recv(fd, answer, ANSWER_MAX, 0);
 	return got < 0 ? -errno : got == 0 ? -ECONNRESET : got;
@@ -63,13 +64,12 @@ static const char *reason(ssize_t err)
 	}
 }
 
-/* 0 and the answer, or an exit status with the reason on standard error. */
-static int control_ask(const char *command, const char *run_dir, const char *word, unsigned timeout_s,
-		       json_t **ret_answer)
+int control_ask(const char *command, const char *run_dir, json_t *request, unsigned timeout_s,
+		json_t **ret_answer)
 {
 	char *answer = malloc(ANSWER_MAX);
 	int fd = answer ? connect_to(run_dir, timeout_s) : -ENOMEM;
-	ssize_t n = fd < 0 ? fd : exchange(fd, word, answer);
+	ssize_t n = fd < 0 ? fd : exchange(fd, request, answer);
 	json_t *json = NULL;
 
 	if (n < 0)
@@ -100,10 +100,11 @@ json_t *control_command(int argc, char **argv, const char *summary, const char *
 		ARGS_END,
 	};
 	enum args_result parsed = args_parse(argv[0], summary, table, argc, argv);
-	json_t *answer = NULL;
+	json_t *request = json_pack("{s:s}", "command", word), *answer = NULL;
 
 	*ret_status = args_exit(parsed);
 	if (parsed == ARGS_OK)
-		*ret_status = control_ask(argv[0], run, word, timeout_s, &answer);
+		*ret_status = request ? control_ask(argv[0], run, request, timeout_s, &answer) : EXIT_CANNOT;
+	json_decref(request);
 	return answer;
 }

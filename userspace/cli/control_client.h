@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#define RUN_DIR_DEFAULT "/run/muniment"
+
 /*
  * A command that is one question to the daemon: takes --run and --json from argv, sends {"command": word} and
  * returns the answer's object, which the caller releases. NULL: the command ends with *ret_status, and why is
@@ -14,5 +16,12 @@
  */
 json_t *control_command(int argc, char **argv, const char *summary, const char *word, unsigned timeout_s,
 			bool *ret_json, int *ret_status);
+
+/*
+ * Sends a request (borrowed) to the daemon of run_dir. 0 and its answer, an object that the caller releases; or an exit
+ * status, with the reason on standard error after the command's name.
+ */
+int control_ask(const char *command, const char *run_dir, json_t *request, unsigned timeout_s,
+		json_t **ret_answer);
 
 #endif

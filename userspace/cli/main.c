@@ -12,6 +12,9 @@
 static const struct command commands[] = {
 	{NULL, "status", "what guards this host, and whether anything is wrong", command_status},
 	{NULL, "reload", "make the daemon read its policy anew", command_reload},
+	{NULL, "stop", "stop the daemon, with a reason", command_stop},
+	{NULL, "maintenance", "let the daemon's own files be changed for a while", command_maintenance},
+	{NULL, "approve", "agree to what somebody else asked of the daemon", command_approve},
 	{"policy", "check", "check a policy completely, changing nothing", command_policy_check},
 	{"log", "verify", "re-verify every entry of a ledger", command_log_verify},
 	{"log", "show", "show entries, filtered", command_log_show},

@@ -66,6 +66,9 @@ static void judge(json_t *s, struct findings *f)
 		f->texts[f->n++] = "the canary is silent: a mechanism decides nothing";
 	if (is_true(s, "policy.degraded"))
 		f->texts[f->n++] = "the policy enforces, but this kernel can only detect";
+	if (number(s, "protection.window_s"))
+		f->texts[f->n++] =
+			"a window for maintenance is open: the daemon denies nothing that is done to it";
 	if (is_true(s, "ledger.disk_full"))
 		f->texts[f->n++] = "the disk of the ledger is full";
 	if (number(s, "events.error"))
@@ -121,6 +124,9 @@ static void print_status(json_t *s, const struct findings *f, bool colour)
 	print_policy(s);
 	printf("canary     %s%s%s\n", text(s, "canary.state"),
 	       *text(s, "canary.what") ? ", last silent: " : "", text(s, "canary.what"));
+	printf("itself     guarded: %s%s%s\n", text(s, "protection.mode"),
+	       number(s, "protection.window_s") ? ", but a window for maintenance is open" : "",
+	       number(s, "protection.request") ? "; a request waits for an approver" : "");
 	printf("events     %lld, %lld denied, %lld would be denied, %lld lost, %lld undetermined, %lld "
 	       "missed runs\n",
 	       number(s, "counters.events"), number(s, "counters.denials"), number(s, "counters.observed"),

@@ -23,6 +23,7 @@ bool config_set(char **field, const char *value)
 bool config_init(struct config *c)
 {
 	memset(c, 0, sizeof(*c));
+	c->protect = STORE_MODE_ENFORCE;
 	return config_set(&c->policy, POLICY_DIR) && config_set(&c->ledger, "/var/lib/muniment/ledger") &&
 	       config_set(&c->key, "/etc/muniment/origin.key") && config_set(&c->run, "/run/muniment") &&
 	       config_set(&c->pin_dir, "/sys/fs/bpf/muniment") &&
@@ -31,6 +32,7 @@ bool config_init(struct config *c)
 
 void config_free(struct config *c)
 {
+	free(c->file);
 	free(c->policy);
 	free(c->ledger);
 	free(c->key);
@@ -47,6 +49,19 @@ bool config_mechanism(const char *word, enum mechanism *ret_mechanism)
 	for (unsigned i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++) {
 		if (!strcmp(word, mechanisms[i])) {
 			*ret_mechanism = (enum mechanism)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *const protections[] = {"off", "monitor", "enforce"};
+
+bool config_protect(const char *word, enum store_mode *ret_mode)
+{
+	for (unsigned i = 0; i < sizeof(protections) / sizeof(protections[0]); i++) {
+		if (!strcmp(word, protections[i])) {
+			*ret_mode = (enum store_mode)i;
 			return true;
 		}
 	}
@@ -118,18 +133,22 @@ static void read_mechanism(struct reader *rd, const struct ynode *value, void *o
 		((struct config *)out)->mechanism = (enum mechanism)i;
 }
 
+static void read_protect(struct reader *rd, const struct ynode *value, void *out)
+{
+	int i = read_choice(rd, value, "protect", POLICY_UNKNOWN_WORD, protections,
+			    sizeof(protections) / sizeof(protections[0]));
+
+	if (i >= 0)
+		((struct config *)out)->protect = (enum store_mode)i;
+}
+
 static const struct key_spec keys[] = {
-	{"version", KEY_REQUIRED, read_version},
-	{"policy", KEY_OPTIONAL, read_policy},
-	{"ledger", KEY_OPTIONAL, read_ledger},
-	{"key", KEY_OPTIONAL, read_key},
-	{"run", KEY_OPTIONAL, read_run},
-	{"pin_dir", KEY_OPTIONAL, read_pin_dir},
-	{"events", KEY_OPTIONAL, read_events},
-	{"pin", KEY_OPTIONAL, read_pin},
-	{"same_disk", KEY_OPTIONAL, read_same_disk},
-	{"alerts", KEY_OPTIONAL, read_alerts},
-	{"mechanism", KEY_OPTIONAL, read_mechanism},
+	{"version", KEY_REQUIRED, read_version}, {"policy", KEY_OPTIONAL, read_policy},
+	{"ledger", KEY_OPTIONAL, read_ledger},	 {"key", KEY_OPTIONAL, read_key},
+	{"run", KEY_OPTIONAL, read_run},	 {"pin_dir", KEY_OPTIONAL, read_pin_dir},
+	{"events", KEY_OPTIONAL, read_events},	 {"pin", KEY_OPTIONAL, read_pin},
+	{"protect", KEY_OPTIONAL, read_protect}, {"same_disk", KEY_OPTIONAL, read_same_disk},
+	{"alerts", KEY_OPTIONAL, read_alerts},	 {"mechanism", KEY_OPTIONAL, read_mechanism},
 };
 
 static void read_source(struct policy *source, struct config *c)
@@ -158,7 +177,7 @@ enum config_result config_read(struct config *c, const char *path, bool optional
 	if (optional && access(path, F_OK) && errno == ENOENT)
 		return CONFIG_OK;
 	source = policy_new();
-	if (!source || policy_add_path(source, path)) {
+	if (!config_set(&c->file, path) || !source || policy_add_path(source, path)) {
 		policy_free(source);
 		return CONFIG_NO_MEMORY;
 	}

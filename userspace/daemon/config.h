@@ -14,6 +14,7 @@
 #define CONFIG_PATH "/etc/muniment/munimentd.yaml"
 
 struct config {
+	char *file;    /* it was read from; NULL: from none */
 	char *policy;  /* a directory of *.yaml, or a file */
 	char *ledger;  /* directory */
 	char *key;     /* PEM; KEY.vkey beside it names the log */
@@ -21,6 +22,7 @@ struct config {
 	char *pin_dir; /* on bpffs */
 	char *events;  /* file, "-" for standard output, "none" */
 	bool pin;
+	enum store_mode protect; /* what the daemon does for itself; STORE_MODE_INVALID: nothing */
 	bool same_disk;
 	bool alerts;		  /* alerts as lines on standard error */
 	enum mechanism mechanism; /* MECHANISM_INVALID: the strongest */
@@ -44,6 +46,9 @@ bool config_set(char **field, const char *value);
  * also when it is accepted with warnings. optional: a file that is not there changes nothing.
  */
 enum config_result config_read(struct config *c, const char *path, bool optional, struct buf *messages);
+
+/* "off", "monitor" or "enforce". False for other words. */
+bool config_protect(const char *word, enum store_mode *ret_mode);
 
 /* "lsm", "fmod_ret", "tracing" or "auto". False for other words. */
 bool config_mechanism(const char *word, enum mechanism *ret_mechanism);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -27,28 +29,86 @@ struct control {
 	struct buf answer;
 };
 
-enum control_command control_parse(const char *text, size_t n, const char **ret_why)
+static const struct {
+	const char *word;
+	const char *members[3]; /* beside "command", all of them needed */
+} commands[CONTROL_COMMANDS] = {
+	[CONTROL_STATUS] = {"status", {NULL}},
+	[CONTROL_RELOAD] = {"reload", {NULL}},
+	[CONTROL_STOP] = {"stop", {"reason", NULL}},
+	[CONTROL_MAINTENANCE] = {"maintenance", {"reason", "minutes", NULL}},
+	[CONTROL_MAINTENANCE_END] = {"maintenance-end", {"reason", NULL}},
+	[CONTROL_APPROVE] = {"approve", {"request", NULL}},
+};
+
+static enum control_command command_of(const char *word)
+{
+	for (unsigned i = CONTROL_STATUS; word && i < CONTROL_COMMANDS; i++)
+		if (!strcmp(word, commands[i].word))
+			return (enum control_command)i;
+	return CONTROL_INVALID;
+}
+
+/* Control characters would reach terminals and log readers. */
+static bool take_reason(const json_t *value, char *reason)
+{
+	const char *text = json_string_value(value);
+	size_t n = json_string_length(value);
+
+	if (!text || !n || n > CONTROL_REASON_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	memcpy(reason, text, n + 1);
+	return true;
+}
+
+static bool take_number(const json_t *value, json_int_t max, unsigned *ret_number)
+{
+	json_int_t n = json_integer_value(value);
+
+	*ret_number = (unsigned)n;
+	return json_is_integer(value) && n >= 1 && n <= max;
+}
+
+static const char *take_members(json_t *request, struct control_request *r)
+{
+	const char *const *members = commands[r->command].members;
+	size_t n = 0;
+
+	for (; members[n]; n++) {
+		const json_t *value = json_object_get(request, members[n]);
+
+		if (!strcmp(members[n], "reason") && !take_reason(value, r->reason))
+			return "expected a \"reason\" of 1 to 200 bytes without control characters";
+		if (!strcmp(members[n], "minutes") && !take_number(value, CONTROL_MINUTES_MAX, &r->minutes))
+			return "expected \"minutes\" from 1 to 480";
+		if (!strcmp(members[n], "request") && !take_number(value, UINT32_MAX, &r->request))
+			return "expected the number of a \"request\"";
+	}
+	return json_object_size(request) == n + 1 ? NULL : "the request has members that do not belong to it";
+}
+
+bool control_parse(const char *text, size_t n, struct control_request *ret_request, const char **ret_why)
 {
 	json_t *request = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
 	const char *word = json_string_value(json_object_get(request, "command"));
-	enum control_command command = CONTROL_INVALID;
 
+	memset(ret_request, 0, sizeof(*ret_request));
+	*ret_why = NULL;
+	ret_request->command = command_of(word);
 	if (!request)
 		*ret_why = "the request is not JSON";
 	else if (!json_is_object(request))
 		*ret_why = "the request is not an object; expected {\"command\": …}";
-	else if (!word)
-		*ret_why = "the request has no \"command\"; expected \"status\" or \"reload\"";
-	else if (json_object_size(request) != 1)
-		*ret_why = "the request has members beside \"command\"";
-	else if (!strcmp(word, "status"))
-		command = CONTROL_STATUS;
-	else if (!strcmp(word, "reload"))
-		command = CONTROL_RELOAD;
+	else if (!word || !ret_request->command)
+		*ret_why = "expected a \"command\": status, reload, stop, maintenance, maintenance-end or "
+			   "approve";
 	else
-		*ret_why = "unknown command; expected \"status\" or \"reload\"";
+		*ret_why = take_members(request, ret_request);
 	json_decref(request);
-	return command;
+	return !*ret_why;
 }
 
 void control_refuse(struct buf *answer, const char *why)
@@ -201,12 +261,30 @@ static void let_wait(struct control *c, int fd)
 	}
 }
 
+/* The login uid is the process's that connected; it stays with who logged in, through sudo and su. */
+static bool find_peer(int fd, struct control_peer *ret_peer)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+	char path[64], text[32];
+	unsigned long login = UINT32_MAX;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) || peer.pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/loginuid", (int)peer.pid);
+	if (file_read_small(path, text, sizeof(text)) > 0)
+		login = strtoul(text, NULL, 10);
+	*ret_peer = (struct control_peer){(uint32_t)peer.pid, peer.uid, (uint32_t)login};
+	return true;
+}
+
 static void serve_client(struct control *c, int fd)
 {
 	bool ready = true;
 	char request[CONTROL_REQUEST_MAX];
 	const char *why = NULL;
-	enum control_command command;
+	struct control_request parsed;
+	bool good;
 	ssize_t n = recv(fd, request, sizeof(request), MSG_TRUNC | MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -216,11 +294,13 @@ static void serve_client(struct control *c, int fd)
 		return;
 	}
 	buf_reset(&c->answer);
-	command = (size_t)n > sizeof(request) ? CONTROL_INVALID : control_parse(request, (size_t)n, &why);
-	if (command == CONTROL_INVALID)
+	good = (size_t)n <= sizeof(request) && control_parse(request, (size_t)n, &parsed, &why);
+	if (good && !find_peer(fd, &parsed.peer))
+		why = "it cannot be told who asks";
+	if (!good || why)
 		control_refuse(&c->answer, why ? why : "the request is too long");
 	else
-		ready = c->fn(c->ctx, command, &c->answer);
+		ready = c->fn(c->ctx, &parsed, &c->answer);
 	if (ready)
 		send_answer(c, fd, &c->answer);
 	else

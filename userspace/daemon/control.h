@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -17,15 +18,42 @@
 #define CONTROL_ANSWER_MAX  (128u << 10)
 #define CONTROL_CLIENTS_MAX 8
 
-enum control_command { CONTROL_INVALID, CONTROL_STATUS, CONTROL_RELOAD };
+#define CONTROL_REASON_MAX  200 /* bytes */
+#define CONTROL_MINUTES_MAX 480 /* of one window for maintenance */
 
-/* Reads a request. On CONTROL_INVALID, *ret_why says what was expected (static text). */
-enum control_command control_parse(const char *text, size_t n, const char **ret_why);
+enum control_command {
+	CONTROL_INVALID,
+	CONTROL_STATUS,
+	CONTROL_RELOAD,
+	CONTROL_STOP,		 /* reason */
+	CONTROL_MAINTENANCE,	 /* reason, minutes: for so long, the monitor does not guard itself */
+	CONTROL_MAINTENANCE_END, /* reason */
+	CONTROL_APPROVE,	 /* request */
+	CONTROL_COMMANDS
+};
+
+/* Who asks, as the kernel tells it. */
+struct control_peer {
+	uint32_t pid;
+	uint32_t uid;
+	uint32_t login_uid; /* UINT32_MAX when nobody logged in */
+};
+
+struct control_request {
+	enum control_command command;
+	struct control_peer peer;
+	char reason[CONTROL_REASON_MAX + 1];
+	unsigned minutes;
+	unsigned request; /* number of what is to be approved */
+};
+
+/* Reads a request, without its peer. False: *ret_why says what was expected (static text). */
+bool control_parse(const char *text, size_t n, struct control_request *ret_request, const char **ret_why);
 
 struct control;
 
 /* Writes the answer, a JSON object, for a request. False: it comes later, by control_answer. */
-typedef bool (*control_answer_fn)(void *ctx, enum control_command command, struct buf *answer);
+typedef bool (*control_answer_fn)(void *ctx, const struct control_request *request, struct buf *answer);
 
 /* Listens at run_dir/control (0600). 0 or -errno. */
 int control_new(const char *run_dir, control_answer_fn fn, void *ctx, struct control **ret_control);

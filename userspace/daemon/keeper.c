@@ -28,15 +28,21 @@
 #define SINK_LAST_MS	2000
 #define EVENTS_PER_WAKE 8
 
-static bool on_control(void *ctx, enum control_command command, struct buf *answer)
+static bool on_control(void *ctx, const struct control_request *request, struct buf *answer)
 {
 	struct keeper *k = ctx;
 
-	if (command == CONTROL_STATUS)
+	switch (request->command) {
+	case CONTROL_STATUS:
 		keeper_status(k, answer);
-	else
+		return true;
+	case CONTROL_RELOAD:
 		keeper_reload(k, "muniment reload");
-	return command == CONTROL_STATUS;
+		return false;
+	default:
+		keeper_asked(k, request, answer);
+		return true;
+	}
 }
 
 static int watch_fd(struct keeper *k, int fd, uint32_t events)
@@ -153,6 +159,8 @@ static void take_signals(struct keeper *k)
 /* What is due by the clock. */
 static void beat(struct keeper *k, uint64_t now_ns)
 {
+	kernel_heartbeat(k->kernel);
+	keeper_window_watch(k, now_ns);
 	if (now_ns - k->canary_ns >= CANARY_MS * MS)
 		keeper_probe(k, now_ns);
 	if (now_ns - k->watched_ns >= WATCH_MS * MS) {
@@ -287,6 +295,7 @@ bool keeper_free(struct keeper *k)
 		close(k->timer_fd);
 	if (k->lock_fd >= 0)
 		close(k->lock_fd);
+	keeper_own_free(k);
 	free(k->sequences);
 	free(k);
 	return ended;

@@ -27,6 +27,7 @@
 #define CANARY_MS      2000
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
 #define PACE_IDLE      10   /* nice values */
+#define KEEPER_OWN_MAX 16
 #define PACE_BUSY      0
 #define PACE_FULL      (-5)
 #define MOVED_MS       60000 /* between reloads for a store whose path leads elsewhere */
@@ -76,7 +77,13 @@ struct keeper {
 	bool store_moved;  /* and told: a store's path leads to another inode than at load */
 	struct file_stamp passwd, group;
 	uint64_t watchdog_ns;
-	bool ledger_down; /* it signs nothing more; the kernel side goes on without us */
+	char *own[KEEPER_OWN_MAX + 1]; /* paths, ended by NULL: see kernel_options */
+	size_t n_own;
+	struct control_request asked; /* waits for an approver; CONTROL_INVALID: nothing does */
+	uint64_t asked_ns;	      /* when */
+	unsigned asked_number;
+	uint64_t window_ns; /* end of the window for maintenance; 0: closed */
+	bool ledger_down;   /* it signs nothing more; the kernel side goes on without us */
 	int commit_error;
 };
 
@@ -89,6 +96,20 @@ bool keeper_free(struct keeper *k);
 
 /* keeper_start.c: opens all of it in the order that the privileges ask for; 0 or an exit status. */
 int keeper_start(struct keeper *k);
+
+/* keeper_own.c: the paths that the daemon guards of itself, into k->own. 0 or -errno, which was told. */
+int keeper_own_paths(struct keeper *k);
+void keeper_own_free(struct keeper *k);
+
+/*
+ * keeper_asks.c: stop, maintenance and approve. Each is an entry with who and why; where the policy names approvers,
+ * one of them, who is not the one who asked, must agree first.
+ */
+void keeper_asked(struct keeper *k, const struct control_request *request, struct buf *answer);
+/* Notes the end of a window. */
+void keeper_window_watch(struct keeper *k, uint64_t now_ns);
+/* What waits and what is open, for the status. */
+void keeper_asks_status(const struct keeper *k, struct buf *b);
 
 /* keeper_ring.c */
 void keeper_drain(struct keeper *k, uint64_t now_ns);

@@ -73,6 +73,10 @@ static int open_kernel(struct keeper *k, bool *ret_adopted)
 		.run_dir = k->config->run,
 		.pin_links = k->config->pin,
 		.only = k->config->mechanism,
+		.protect = k->config->protect,
+		.own_paths = (const char *const *)k->own,
+		.secret = k->config->key,
+		.signer = (int)k->signer->pid,
 	};
 	int err = kernel_open(&options, &k->kernel, ret_adopted);
 
@@ -215,6 +219,8 @@ static int enforce(struct keeper *k, struct policy_loaded *loaded)
 	int err;
 
 	buf_reset(&loaded->messages);
+	if (k->config->protect && keeper_own_paths(k))
+		return EXIT_CANNOT;
 	err = keeper_apply(k, loaded);
 	if (err) {
 		log_error("%.*s", (int)(loaded->messages.len ? loaded->messages.len - 1 : 0),
@@ -226,6 +232,8 @@ static int enforce(struct keeper *k, struct policy_loaded *loaded)
 		log_error("cannot attach: %s", strerror(-err));
 		return EXIT_CANNOT;
 	}
+	if (kernel_protect(k->kernel))
+		return EXIT_CANNOT;
 	if (k->degraded)
 		log_warn("the policy enforces, but this kernel can only detect; `degraded: allow` accepts "
 			 "that");

@@ -132,6 +132,7 @@ void keeper_status(struct keeper *k, struct buf *answer)
 	json_u64(b, "started_ms", k->started_ms);
 	json_u64(b, "uptime_s", (host_monotonic_ns() - k->started_ns) / 1000000000u);
 	add_policy(k, b);
+	keeper_asks_status(k, b);
 	add_operations(k, b);
 	json_open(b, "canary", '{');
 	json_str(b, "state", k->canary_silent ? "silent" : k->canary_ns ? "ok" : "untested");

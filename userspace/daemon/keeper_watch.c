@@ -122,6 +122,7 @@ void keeper_watch(struct keeper *k)
 		enrich_forget_names(recorder_enrich(k->recorder));
 		keeper_reload(k, "a change of users or groups");
 	}
+	kernel_own_cgroups(k->kernel);
 	watch_stores(k);
 	watch_counters(k);
 }

@@ -16,7 +16,7 @@
 #include "ledger/key.h"
 
 struct line {
-	const char *config, *policy, *ledger, *key, *run, *pin_dir, *events, *mechanism;
+	const char *config, *policy, *ledger, *key, *run, *pin_dir, *events, *mechanism, *protect;
 	bool check, pin, same_disk, alerts, foreground, verbose, version;
 };
 
@@ -35,6 +35,8 @@ static enum args_result read_line(struct line *l, int argc, char **argv)
 		{0, "events", "FILE", "JSON lines for other programs; - for standard output, none for none",
 		 ARGS_STRING, &l->events},
 		{0, "pin", NULL, "enforcement outlives the daemon", ARGS_FLAG, &l->pin},
+		{0, "protect", "MODE", "what the daemon does for itself: enforce (default), monitor or off",
+		 ARGS_STRING, &l->protect},
 		{0, "same-disk", NULL, "let the key lie on the ledger's own file system", ARGS_FLAG,
 		 &l->same_disk},
 		{0, "alerts", NULL, "print alerts on standard error", ARGS_FLAG, &l->alerts},
@@ -74,7 +76,7 @@ static int apply_line(struct config *c, const struct line *l)
 	    !override(&c->key, l->key) || !override(&c->run, l->run) || !override(&c->pin_dir, l->pin_dir) ||
 	    !override(&c->events, l->events) || !make_absolute(&c->policy) || !make_absolute(&c->ledger) ||
 	    !make_absolute(&c->key) || !make_absolute(&c->run) || !make_absolute(&c->pin_dir) ||
-	    !make_absolute(&c->events)) {
+	    !make_absolute(&c->events) || (c->file && !make_absolute(&c->file))) {
 		log_error("out of memory");
 		return EXIT_CANNOT;
 	}
@@ -83,6 +85,10 @@ static int apply_line(struct config *c, const struct line *l)
 	c->alerts |= l->alerts;
 	if (l->mechanism && !config_mechanism(l->mechanism, &c->mechanism)) {
 		log_error("unknown mechanism \"%s\"; expected auto, lsm, fmod_ret or tracing", l->mechanism);
+		return EXIT_USAGE;
+	}
+	if (l->protect && !config_protect(l->protect, &c->protect)) {
+		log_error("unknown protection \"%s\"; expected enforce, monitor or off", l->protect);
 		return EXIT_USAGE;
 	}
 	return 0;

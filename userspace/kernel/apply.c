@@ -111,6 +111,7 @@ static int fill_people(struct filling *f)
 	f->policy->any_group = f->image->any_group;
 	f->policy->any_program = f->image->any_program;
 	f->policy->now = f->image->now;
+	f->policy->host = f->image->host;
 	return err;
 }
 
@@ -271,6 +272,65 @@ static int fill_root(struct filling *f, const char *path)
 	return err;
 }
 
+/* What nobody may change through a handle, as the walk cannot tell it from the rest of the device. */
+static int fill_own_device(struct filling *f, uint32_t dev)
+{
+	struct device_key key = {.slot = f->slot, .dev = dev};
+	const struct device_rules device = {.mode = STORE_MODE_ENFORCE,
+					    .audit = STORE_AUDIT_BEST_EFFORT,
+					    .granted = OPERATION_BIT(OPERATION_LIST) |
+						       OPERATION_BIT(OPERATION_READ) |
+						       OPERATION_BIT(OPERATION_EXECUTE)};
+	int err = bpf_map_update_elem(map_fd(f->k->skel->maps.rules_by_device), &key, &device, BPF_NOEXIST);
+
+	f->devices |= 1ull << (dev & 63);
+	return err == -EEXIST ? 0 : err; /* a store's rules are stricter */
+}
+
+/* One file or directory of the monitor's own. */
+static int fill_own_path(struct filling *f, const char *path)
+{
+	struct identified id;
+	int err = add_root_path(&f->roots, path);
+
+	f->root = f->roots.n - 1;
+	if (!err)
+		err = kernel_identify_path(f->k, path, &id);
+	if (!err)
+		err = fill_own_device(f, id.super_dev);
+	if (!err)
+		err = put_object(f, &id.id, true);
+	if (!err)
+		err = kernel_scan_named_often(f->k, path, mark_file, f);
+	if (err)
+		log_error("cannot guard %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int fill_own(struct filling *f)
+{
+	const struct kernel_options *options = &f->k->options;
+	const struct store_rules rules = {.mode = STORE_MODE_ENFORCE, .audit = STORE_AUDIT_BEST_EFFORT};
+	int err = 0;
+
+	if (!options->protect)
+		return 0;
+	for (uint32_t store = STORE_OWN; !err && store <= STORE_OWN_SECRET; store++) {
+		uint32_t index = f->slot * STORE_IDS + store;
+
+		err = bpf_map_update_elem(map_fd(f->k->skel->maps.rules_by_store), &index, &rules, BPF_ANY);
+	}
+	f->store = STORE_OWN;
+	for (size_t i = 0; !err && options->own_paths && options->own_paths[i]; i++)
+		err = fill_own_path(f, options->own_paths[i]);
+	if (!err)
+		err = fill_own_path(f, f->k->pin_dir);
+	f->store = STORE_OWN_SECRET;
+	if (!err && options->secret)
+		err = fill_own_path(f, options->secret);
+	return err;
+}
+
 static int fill_mount(void *ctx, const char *mount_point)
 {
 	return fill_root(ctx, mount_point);
@@ -381,6 +441,8 @@ int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t ge
 		err = fill_programs(&f);
 	if (!err)
 		err = fill_stores(&f);
+	if (!err)
+		err = fill_own(&f);
 	if (!err)
 		err = fill_canary(&f);
 	control->keeper = 0;

@@ -5,12 +5,15 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -36,6 +39,7 @@ struct table_row {
 #define NETTED	     0x2	/* what the kernel skips of it is seen by the net, if there is one */
 #define CHECKED	     0x4	/* what it tells is checked at each use, too: skipping it does no harm */
 #define SINCE_LATER  0x8	/* not every kernel has the hook; those without ask another of ours */
+#define BESIDE	     0x10	/* a program of the root cgroup, beside the mechanism */
 #define ARGUMENTS(n) ((n) << 8) /* which the kernel's hook must have; other shapes have other programs */
 
 /* Programs of the LSM type are never skipped: their missed runs are always 0. */
@@ -63,6 +67,21 @@ static const struct table_row table[] = {
 	{"ptrace and memory of others", BY(LSM), PREVENTS, PROGRAM(lsm__ptrace_access_check)},
 	{"being traced", BY(LSM), PREVENTS, PROGRAM(lsm__ptrace_traceme)},
 	{"core dump", BY(LSM), PREVENTS, PROGRAM(lsm__cred_prepare)},
+	{"signals to the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__task_kill)},
+	{"signals by descriptor", BY(LSM), PREVENTS, PROGRAM(lsm__file_send_sigiotask)},
+	{"priority of the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__task_setnice)},
+	{"scheduling of the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__task_setscheduler)},
+	{"limits of the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__task_setrlimit)},
+	{"bpf", BY(LSM), PREVENTS | ARGUMENTS(3), PROGRAM(lsm__bpf_old)},
+	{"bpf", BY(LSM), PREVENTS | ARGUMENTS(4), PROGRAM(lsm__bpf)},
+	{"BPF maps of the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__bpf_map)},
+	{"BPF programs of the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__bpf_prog)},
+	{"unmount of the pins", BY(LSM), PREVENTS, PROGRAM(lsm__sb_umount)},
+	{"mount over a name", BY(LSM), PREVENTS, PROGRAM(lsm__sb_mount)},
+	{"move of a mount", BY(LSM), PREVENTS, PROGRAM(lsm__move_mount)},
+	{"modules and kexec", BY(LSM), PREVENTS, PROGRAM(lsm__kernel_read_file)},
+	{"modules and kexec from memory", BY(LSM), PREVENTS, PROGRAM(lsm__kernel_load_data)},
+	{"the kernel's memory", BY(LSM), PREVENTS, PROGRAM(lsm__locked_down)},
 	{"open", BY(FMOD_RET), PREVENTS | NETTED, PROGRAM(fmod_ret__file_open)},
 	{"read and write", BY(FMOD_RET), PREVENTS | NETTED, PROGRAM(fmod_ret__file_permission)},
 	{"link", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__inode_link)},
@@ -86,11 +105,29 @@ static const struct table_row table[] = {
 	{"ptrace and memory of others", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__ptrace_access_check)},
 	{"being traced", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__ptrace_traceme)},
 	{"core dump", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__prepare_creds)},
+	{"signals to the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__task_kill)},
+	{"signals by descriptor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__file_send_sigiotask)},
+	{"priority of the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__task_setnice)},
+	{"scheduling of the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__task_setscheduler)},
+	{"limits of the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__task_setrlimit)},
+	{"bpf", BY(FMOD_RET), PREVENTS | ARGUMENTS(3), PROGRAM(fmod_ret__bpf_old)},
+	{"bpf", BY(FMOD_RET), PREVENTS | ARGUMENTS(4), PROGRAM(fmod_ret__bpf)},
+	{"BPF maps of the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__bpf_map)},
+	{"BPF programs of the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__bpf_prog)},
+	{"unmount of the pins", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__sb_umount)},
+	{"mount over a name", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__sb_mount)},
+	{"move of a mount", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__move_mount)},
+	{"modules and kexec", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__kernel_read_file)},
+	{"modules and kexec from memory", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__kernel_load_data)},
+	{"the kernel's memory", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__locked_down)},
+	{"kernel settings", BY(LSM) | BY(FMOD_RET) | BY(TRACING), PREVENTS | BESIDE, PROGRAM(cgroup__sysctl)},
+	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), CHECKED, PROGRAM(tracing__cgroup_attach_task)},
 	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
 	{"io_uring", BY(TRACING), 0, PROGRAM(tracing__io_uring_complete)},
 	{NULL, NET, 0, PROGRAM(net__sys_exit)},
 	{NULL, NET, 0, PROGRAM(net__io_uring_complete)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__commit_creds)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_creds_for_exec)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_prctl)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_alloc)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_committed_creds)},
@@ -126,6 +163,10 @@ static const struct {
 	{"ptrace and memory of others", NULL, "no tracepoint has the process"},
 	{"being traced", NULL, "no tracepoint has the process"},
 	{"core dump", NULL, "no tracepoint comes before it"},
+	{"signals to the monitor", NULL, "no tracepoint comes before them"},
+	{"bpf", NULL, "its arguments are in the caller's memory, where they may change"},
+	{"mount over a name", NULL, "no tracepoint has the inode"},
+	{"modules and kexec", NULL, "no tracepoint comes before them"},
 };
 
 static struct bpf_program *program_of(const struct muniment_bpf *skel, const struct table_row *row)
@@ -156,13 +197,21 @@ static bool has_hook(const struct btf *kernel, const struct bpf_program *program
 	return type && (!arguments || btf_vlen(type) == arguments);
 }
 
+static bool has_cgroups(void)
+{
+	struct statfs fs;
+
+	return !statfs(KERNEL_CGROUPS, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
 		struct bpf_program *program = program_of(skel, &table[i]);
 
 		bpf_program__set_autoload(program, table[i].mechanisms & rows_of(mechanism, net) &&
-							   has_hook(kernel, program, &table[i]));
+							   has_hook(kernel, program, &table[i]) &&
+							   (!(table[i].flags & BESIDE) || has_cgroups()));
 	}
 	/* Linux 6.1 writes past the inode's security blob where bpf is no active LSM. */
 	bpf_map__set_autocreate(skel->maps.answers_by_inode, mechanism == MECHANISM_LSM);
@@ -176,11 +225,24 @@ static int link_path(const struct kernel *k, const char *program, char *path, si
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+/* At the root of all cgroups: every task's sysctl passes there. */
+static struct bpf_link *attach_cgroup(const struct bpf_program *program)
+{
+	int fd = open(KERNEL_CGROUPS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct bpf_link *link = fd < 0 ? NULL : bpf_program__attach_cgroup(program, fd);
+	int err = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = err;
+	return link;
+}
+
 static int attach_row(struct kernel *k, const struct table_row *row)
 {
 	struct bpf_program *program = program_of(k->skel, row);
 	char path[PATH_MAX];
-	struct bpf_link *link = bpf_program__attach(program);
+	struct bpf_link *link = row->flags & BESIDE ? attach_cgroup(program) : bpf_program__attach(program);
 	int err;
 
 	if (!link) {
@@ -189,6 +251,7 @@ static int attach_row(struct kernel *k, const struct table_row *row)
 		return err;
 	}
 	k->links[k->n_links++] = link;
+	own_name_link(k, link);
 	if (!k->options.pin_links)
 		return 0;
 	err = link_path(k, bpf_program__name(program), path, sizeof(path));
@@ -199,13 +262,13 @@ static int attach_row(struct kernel *k, const struct table_row *row)
 	return err;
 }
 
-static void serve(struct kernel *k, const char *operation, const char *program, bool can_prevent,
-		  const char *net, const char *why)
+static void serve(struct kernel *k, enum mechanism mechanism, const char *operation, const char *program,
+		  bool can_prevent, const char *net, const char *why)
 {
 	struct kernel_serving *s = &k->serving[k->n_serving++];
 
 	s->operation = operation;
-	s->mechanism = program ? k->mechanism : MECHANISM_INVALID;
+	s->mechanism = program ? mechanism : MECHANISM_INVALID;
 	s->program = program;
 	s->can_prevent = can_prevent;
 	s->net = net;
@@ -295,12 +358,13 @@ void kernel_tell_serving(struct kernel *k)
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (table[i].operation && table[i].mechanisms & 1u << k->mechanism &&
 		    bpf_program__autoload(program_of(k->skel, &table[i])))
-			serve(k, table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
+			serve(k, table[i].flags & BESIDE ? MECHANISM_CGROUP : k->mechanism,
+			      table[i].operation, bpf_program__name(program_of(k->skel, &table[i])),
 			      table[i].flags & PREVENTS,
 			      k->net && table[i].flags & NETTED ? "net__sys_exit" : NULL, why);
 	for (size_t i = 0;
 	     k->mechanism == MECHANISM_TRACING && i < sizeof(tracing_rest) / sizeof(tracing_rest[0]); i++)
-		serve(k, tracing_rest[i].operation, tracing_rest[i].program, false, NULL,
+		serve(k, k->mechanism, tracing_rest[i].operation, tracing_rest[i].program, false, NULL,
 		      tracing_rest[i].why ? tracing_rest[i].why : why);
 }
 

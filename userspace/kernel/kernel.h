@@ -22,6 +22,11 @@ struct kernel_options {
 	bool pin_links;	       /* leave links pinned so that enforcement outlives the daemon */
 	unsigned scope_cgroup; /* reserved: 0 */
 	enum mechanism only;   /* MECHANISM_INVALID: the strongest that works; tests force one */
+	enum store_mode protect; /* what the monitor does for itself; STORE_MODE_INVALID: nothing */
+	const char *const
+		*own_paths; /* files and directories that others may read, not change; NULL ends them */
+	const char *secret; /* the signing key, which others may not even read; NULL: none */
+	int signer;	    /* its process, beside our own; 0: none */
 };
 
 /* Which mechanism serves a hook, and why not a stronger one. */
@@ -62,6 +67,19 @@ int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t ge
 
 /* Attaches every operation by its mechanism; then detaches links that an earlier daemon left. 0 or -errno. */
 int kernel_attach(struct kernel *k);
+
+/*
+ * Guards the monitor itself, by options.protect: its processes from now on, its paths since kernel_apply, its BPF
+ * objects since they were made. With MECHANISM_TRACING nothing is denied, only recorded. 0 or -errno.
+ */
+int kernel_protect(struct kernel *k);
+
+/* A few times a second: this process is alive; and its cgroups, where it was moved. */
+void kernel_heartbeat(struct kernel *k);
+void kernel_own_cgroups(struct kernel *k);
+
+/* Until this moment (CLOCK_BOOTTIME, ns) what is done to the monitor is recorded, not denied; 0 ends that now. */
+void kernel_window(struct kernel *k, uint64_t until_boot_ns);
 
 /* n_serving entries, valid as long as k. */
 const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *ret_n);

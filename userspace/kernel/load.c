@@ -164,7 +164,7 @@ static int load_strongest(struct kernel *k)
 {
 	int err = -EOPNOTSUPP;
 
-	for (enum mechanism m = MECHANISM_LSM; m < MECHANISM_END; m++) {
+	for (enum mechanism m = MECHANISM_LSM; m <= MECHANISM_TRACING; m++) {
 		char *why = k->why_not[m];
 
 		if (k->options.only && k->options.only != m) {
@@ -257,6 +257,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 	if (err)
 		goto fail;
 	claim(k);
+	own_name_objects(k);
 	kernel_attach_net(k);
 	kernel_tell_serving(k);
 	*ret_kernel = k;
@@ -291,6 +292,8 @@ void kernel_close(struct kernel *k, bool keep)
 {
 	if (!k)
 		return;
+	if (k->skel)
+		own_end(k);
 	for (unsigned i = 0; i < k->n_links; i++)
 		bpf_link__destroy(k->links[i]); /* a pinned link stays attached */
 	if (!keep)

@@ -11,8 +11,9 @@
 struct muniment_bpf;
 struct bpf_link;
 
-#define KERNEL_LINKS_MAX   48
-#define KERNEL_SERVING_MAX 40
+#define KERNEL_LINKS_MAX   80
+#define KERNEL_SERVING_MAX 64
+#define KERNEL_CGROUPS	   "/sys/fs/cgroup"
 
 /* The roots of one policy generation, for kernel_root_path: the image's, then mounts found below them. */
 struct kernel_roots {
@@ -100,6 +101,14 @@ typedef int (*kernel_file_fn)(void *ctx, const char *path);
  */
 int kernel_devices_below(uint32_t super_dev, const char *path, kernel_device_fn fn, kernel_file_fn file_fn,
 			 void *ctx);
+
+/* --- own.c --- */
+
+/* Maps, programs and links as they are made: nobody else gets a descriptor of one, once the monitor guards itself. */
+void own_name_objects(struct kernel *k);
+void own_name_link(struct kernel *k, const struct bpf_link *link);
+/* Before everything is closed: no process of the monitor is one any more. */
+void own_end(struct kernel *k);
 
 /* --- apply.c --- */
 

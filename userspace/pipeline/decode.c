@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define OPERATIONS_ALL ((1u << OPERATION_END) - 2)
+#define CONTROL	       OPERATION_BIT(OPERATION_CONTROL)
 #define PATH_BYTES_MAX (PATH_LARGE + PATH_NAME)
 
 static enum decode_error check_path(struct record_view *v, const char *path, size_t room)
@@ -30,7 +31,7 @@ static enum decode_error check_path(struct record_view *v, const char *path, siz
 
 static enum decode_error check_access(const struct record_access *a)
 {
-	if (!a->operations || a->operations & ~OPERATIONS_ALL)
+	if (!a->operations || (a->operations != CONTROL && a->operations & ~OPERATIONS_ALL))
 		return DECODE_OPERATIONS;
 	if (a->flags & ~RECORD_FLAGS_ALL)
 		return DECODE_FLAGS;
@@ -147,6 +148,8 @@ const char *decode_operation_text(unsigned operation)
 		[OPERATION_EXECUTE] = "execute",
 	};
 
+	if (operation == OPERATION_CONTROL)
+		return "control";
 	return operation < OPERATION_END ? texts[operation] : NULL;
 }
 
@@ -175,6 +178,19 @@ const char *decode_hook_text(unsigned hook)
 		[HOOK_PTRACE_ACCESS_CHECK] = "ptrace_access_check",
 		[HOOK_PTRACE_TRACEME] = "ptrace_traceme",
 		[HOOK_CORE_DUMP] = "core_dump",
+		[HOOK_TASK_KILL] = "task_kill",
+		[HOOK_TASK_SETTING] = "task_setting",
+		[HOOK_BPF] = "bpf",
+		[HOOK_BPF_OBJECT] = "bpf_object",
+		[HOOK_SB_UMOUNT] = "sb_umount",
+		[HOOK_MOUNT] = "mount",
+		[HOOK_MODULE] = "module",
+		[HOOK_KEXEC] = "kexec",
+		[HOOK_LOCKED_DOWN] = "locked_down",
+		[HOOK_SYSCTL] = "sysctl",
+		[HOOK_CGROUP] = "cgroup",
+		[HOOK_CGROUP_ATTACH] = "cgroup_attach",
+		[HOOK_SYSRQ] = "sysrq",
 	};
 
 	return hook < HOOK_END ? texts[hook] : NULL;
@@ -186,6 +202,7 @@ const char *decode_mechanism_text(unsigned mechanism)
 		[MECHANISM_LSM] = "lsm",
 		[MECHANISM_FMOD_RET] = "fmod_ret",
 		[MECHANISM_TRACING] = "tracing",
+		[MECHANISM_CGROUP] = "cgroup",
 	};
 
 	return mechanism < MECHANISM_END ? texts[mechanism] : NULL;
@@ -201,6 +218,8 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_BORDER] = "border",
 		[REASON_CANARY] = "canary",
 		[REASON_VOLUME] = "volume",
+		[REASON_OWN] = "own",
+		[REASON_HOST] = "host",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

@@ -203,6 +203,11 @@ void enrich_forget_names(struct enrich *e)
 	read_local_names(e);
 }
 
+const char *enrich_user_name(struct enrich *e, uint32_t uid)
+{
+	return names_user(e->names, uid, e->now_ns);
+}
+
 uint64_t enrich_wall_ms(const struct enrich *e, uint64_t boot_ns)
 {
 	return (boot_ns + (uint64_t)e->boot_offset_ns) / 1000000u;

@@ -49,6 +49,9 @@ void enrich_tick(struct enrich *e);
 /* /etc/passwd or /etc/group changed. */
 void enrich_forget_names(struct enrich *e);
 
+/* The login name, or NULL when it is not known in time. Valid until the next call. */
+const char *enrich_user_name(struct enrich *e, uint32_t uid);
+
 /* Milliseconds since 1970 of a time on CLOCK_BOOTTIME. */
 uint64_t enrich_wall_ms(const struct enrich *e, uint64_t boot_ns);
 

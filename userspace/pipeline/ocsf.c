@@ -39,12 +39,15 @@ static void prepare_heads(struct ocsf *o)
 			"\"status_id\":1,\"status_detail\":\"not granted, only monitored\"",
 	};
 
+	static const unsigned classes[ABOUT_END] = {
+		[ABOUT_FILE] = 1001, [ABOUT_PROCESS] = 1007, [ABOUT_KERNEL] = 1003};
+
 	for (int i = 0; i < OUTCOME_END; i++) {
-		buf_str(&o->head[0][i], "{\"class_uid\":1001,\"category_uid\":1,");
-		buf_str(&o->head[1][i], "{\"class_uid\":1007,\"category_uid\":1,");
-		for (int process = 0; process < 2; process++) {
-			buf_str(&o->head[process][i], verdicts[i]);
-			prepare_device(o, &o->head[process][i], i != OUTCOME_ALLOWED);
+		for (int about = 0; about < ABOUT_END; about++) {
+			buf_printf(&o->head[about][i], "{\"class_uid\":%u,\"category_uid\":1,",
+				   classes[about]);
+			buf_str(&o->head[about][i], verdicts[i]);
+			prepare_device(o, &o->head[about][i], i != OUTCOME_ALLOWED);
 		}
 	}
 	prepare_device(o, &o->device, true);
@@ -85,7 +88,8 @@ struct ocsf *ocsf_new(const struct host *host, struct enrich *enrich)
 	prepare_metadata(o);
 	failed = !o->actors || o->device.failed;
 	for (int i = 0; i < OUTCOME_END; i++)
-		failed |= o->head[0][i].failed | o->head[1][i].failed;
+		for (int about = 0; about < ABOUT_END; about++)
+			failed |= o->head[about][i].failed;
 	for (int i = 0; i < 4; i++)
 		failed |= o->metadata[i / 2][i % 2].failed;
 	if (!failed)
@@ -99,10 +103,9 @@ void ocsf_free(struct ocsf *o)
 	if (!o)
 		return;
 	cache_free(o->actors);
-	for (int i = 0; i < OUTCOME_END; i++) {
-		buf_free(&o->head[0][i]);
-		buf_free(&o->head[1][i]);
-	}
+	for (int i = 0; i < OUTCOME_END; i++)
+		for (int about = 0; about < ABOUT_END; about++)
+			buf_free(&o->head[about][i]);
 	for (int i = 0; i < 4; i++)
 		buf_free(&o->metadata[i / 2][i % 2]);
 	for (int i = 0; i < 2; i++)

@@ -76,7 +76,11 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(CANARY_RECOVERED, "canary_recovered", 6, 2, false, true)                                           \
 	X(MISSED_RUNS, "missed_runs", 99, 5, true, false)                                                    \
 	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
-	X(STORE_MOVED, "store_moved", 99, 5, true, false)
+	X(STORE_MOVED, "store_moved", 99, 5, true, false)                                                    \
+	X(APPROVAL_ASKED, "approval_asked", 99, 3, true, true)                                               \
+	X(STOP_ASKED, "stop_asked", 4, 3, true, true)                                                        \
+	X(MAINTENANCE, "maintenance", 99, 3, true, true)                                                     \
+	X(MAINTENANCE_END, "maintenance_end", 99, 2, false, true)
 
 enum ocsf_kind {
 	OCSF_INVALID = 0,

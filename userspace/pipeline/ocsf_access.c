@@ -95,6 +95,10 @@ static const char *store_name(const struct ocsf_policy *policy, uint32_t store)
 		return "(canary)";
 	if (store == STORE_UNDETERMINED)
 		return "(undetermined)";
+	if (store == STORE_OWN || store == STORE_OWN_SECRET)
+		return "(monitor)";
+	if (store == STORE_HOST)
+		return "(host)";
 	return policy && store < policy->image->n_stores ? policy->image->stores[store].name : "(unknown)";
 }
 
@@ -102,7 +106,8 @@ static const char *store_name(const struct ocsf_policy *policy, uint32_t store)
 static const char *root_of(const struct ocsf *o, const struct record_access *a,
 			   const struct ocsf_policy *policy)
 {
-	if ((a->flags & RECORD_FLAG_PATH_OUTSIDE) || a->store >= STORES_MAX)
+	if ((a->flags & RECORD_FLAG_PATH_OUTSIDE) ||
+	    (a->store >= STORES_MAX && a->store != STORE_OWN && a->store != STORE_OWN_SECRET))
 		return NULL;
 	if (o->root_path)
 		return o->root_path(o->root_ctx, a->policy_generation, a->root);
@@ -117,6 +122,10 @@ static void make_path(struct ocsf *o, const struct record_view *v, const struct 
 	struct buf *path = &o->path;
 
 	buf_reset(path);
+	if (ocsf_is_guard(a) && !a->file.ino) { /* no file: the name of a setting, or nothing */
+		decode_path(v, path);
+		return;
+	}
 	if (root)
 		buf_str(path, root);
 	if (a->flags & RECORD_FLAG_PATH_CUT)
@@ -245,6 +254,8 @@ static void add_operations(struct buf *b, unsigned operations)
 		if (operations & OPERATION_BIT(op))
 			json_str(b, NULL, decode_operation_text(op));
 	}
+	if (operations & OPERATION_BIT(OPERATION_CONTROL))
+		json_str(b, NULL, decode_operation_text(OPERATION_CONTROL));
 	buf_char(b, ']');
 }
 
@@ -319,8 +330,11 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 		json_str(b, "wanted", a->wanted == VERDICT_ALLOW ? "allow" : "deny");
 		json_str(b, "enforced", decode_enforced_text(a->enforced));
 		json_str(b, "reason", decode_reason_text(a->reason));
-		json_u64(b, "open_flags", a->open_flags);
-		if (!(a->flags & RECORD_FLAG_NEW_NAME))
+		if (ocsf_is_guard(a))
+			ocsf_guard_detail(a, b);
+		else
+			json_u64(b, "open_flags", a->open_flags);
+		if (!(a->flags & RECORD_FLAG_NEW_NAME) && !ocsf_is_guard(a))
 			json_u64(b, "file_mode", a->file_mode);
 	}
 	if (a->flags & RECORD_FLAG_NEW_NAME) {
@@ -356,6 +370,13 @@ static const char *technique_of(const struct record_access *a)
 {
 	const char *technique = NULL;
 
+	if (a->hook == HOOK_MODULE)
+		return TACTIC("TA0003", "Persistence") TECHNIQUE("T1547", "Boot or Logon Autostart Execution")
+			SUB_TECHNIQUE("T1547.006", "Kernel Modules and Extensions");
+	if (a->hook == HOOK_LOCKED_DOWN)
+		return techniques[OPERATION_READ];
+	if (ocsf_is_guard(a))
+		return TECHNIQUE("T1685", "Disable or Modify Tools");
 	if (a->target_tgid && a->hook != HOOK_CORE_DUMP)
 		return TACTIC("TA0004", "Privilege Escalation") TECHNIQUE("T1055", "Process Injection")
 			SUB_TECHNIQUE("T1055.008", "Ptrace System Calls");
@@ -402,16 +423,24 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
 	struct actor *actor = ocsf_actor(o, a, rich);
 	const struct buf *head;
 
+	enum about about = a->target_tgid ? ABOUT_PROCESS : ocsf_is_guard(a) ? ABOUT_KERNEL : ABOUT_FILE;
+
 	make_path(o, view, policy);
 	clean = make_file(o, a, policy, rich);
-	head = &o->head[a->target_tgid != 0][outcome];
+	head = &o->head[about][outcome];
 	buf_add(out, head->data, head->len);
-	buf_str(out, activity_of(a)->text);
+	buf_str(out, ocsf_is_guard(a) ? ocsf_guard_activity(a) : activity_of(a)->text);
 	buf_add(out, actor->text.data, actor->text.len);
 	if (rich)
 		add_alert(o, view, policy, out);
 	add_unmapped(o, a, actor, policy, rich, clean, out);
 	add_metadata(o, a, rich, actor->container, nonce, out);
+	if (ocsf_is_guard(a)) {
+		ocsf_guard_object(o, a, out);
+		buf_char(out, '}');
+		out->failed |= o->path.failed | o->text.failed | actor->text.failed;
+		return;
+	}
 	if (a->target_tgid) {
 		ADD_LITERAL(out, ",\"process\":{\"pid\":");
 		buf_u64(out, a->target_tgid);
@@ -453,8 +482,17 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	buf_str(out, a->enforced == ENFORCED_DENIED    ? "was denied to "
 		     : a->enforced == ENFORCED_STOPPED ? "was killed on trying to "
 						       : "was not granted but did ");
-	buf_str(out, activity_of(a)->verb);
+	buf_str(out, ocsf_is_guard(a) ? ocsf_guard_verb(a) : activity_of(a)->verb);
 	buf_char(out, ' ');
+	if (ocsf_is_guard(a)) {
+		struct buf what = {0};
+
+		ocsf_guard_what(o, a, &what);
+		add_printable(out, what.data ? what.data : "", what.len);
+		out->failed |= what.failed;
+		buf_free(&what);
+		return;
+	}
 	add_printable(out, o->path.data, o->path.len);
 	if (a->target_tgid)
 		buf_printf(out, "[%u], which may reach", a->target_tgid);

@@ -8,6 +8,9 @@
 
 #define ACTOR_GRANTS 4
 
+/* What an entry is about: the standard's class. */
+enum about { ABOUT_FILE, ABOUT_PROCESS, ABOUT_KERNEL, ABOUT_END };
+
 /* What became of an access, as the standard's action and disposition tell it. */
 enum outcome { OUTCOME_ALLOWED, OUTCOME_DENIED, OUTCOME_OBSERVED, OUTCOME_END };
 
@@ -56,10 +59,10 @@ struct actor {
 struct ocsf {
 	struct enrich *enrich;
 	struct host host;
-	struct buf head[2][OUTCOME_END]; /* [about a process]: from the brace to the device */
-	struct buf metadata[2][2];	 /* [rich][container]: from its name to the log source's quote */
-	struct buf device;		 /* the rich form, for lifecycle entries */
-	struct ocsf_policy policies[2];	 /* the one in force, and the one before */
+	struct buf head[ABOUT_END][OUTCOME_END]; /* from the brace to the device */
+	struct buf metadata[2][2];	/* [rich][container]: from its name to the log source's quote */
+	struct buf device;		/* the rich form, for lifecycle entries */
+	struct ocsf_policy policies[2]; /* the one in force, and the one before */
 	ocsf_root_path_fn root_path;
 	const void *root_ctx;
 	struct cache *actors;
@@ -76,6 +79,19 @@ const struct image_grant *ocsf_actor_grant(struct actor *actor, const struct ocs
 					   const struct record_access *a);
 
 const struct ocsf_policy *ocsf_find_policy(const struct ocsf *o, uint32_t generation);
+
+/* --- ocsf_guard.c: about the monitor and the host; a is one for which ocsf_is_guard holds --- */
+
+bool ocsf_is_guard(const struct record_access *a);
+/* Members activity_id and type_uid, with a comma before. */
+const char *ocsf_guard_activity(const struct record_access *a);
+const char *ocsf_guard_verb(const struct record_access *a);
+/* What it was done to, in words. o->path must be made; raw bytes. */
+void ocsf_guard_what(const struct ocsf *o, const struct record_access *a, struct buf *out);
+/* The member `process` or `kernel`. */
+void ocsf_guard_object(struct ocsf *o, const struct record_access *a, struct buf *out);
+/* Members of unmapped.muniment. */
+void ocsf_guard_detail(const struct record_access *a, struct buf *out);
 
 #define ADD_LITERAL(b, text) buf_add(b, text, sizeof(text) - 1)
 

@@ -53,6 +53,7 @@ void policy_free(struct policy *policy)
 		free(policy->memberships[i].uids);
 	free(policy->files);
 	free(policy->stores);
+	free(policy->host.approvers.items);
 	free(policy->roles);
 	free(policy->grants);
 	free(policy->memberships);
@@ -154,6 +155,7 @@ int policy_check(struct policy *policy, const struct policy_env *env)
 		check_references(&ck, complete);
 		check_stores(&ck);
 		check_roles(&ck);
+		check_host(&ck);
 	}
 	findings_sort(&policy->findings);
 	if (policy->findings.failed)

@@ -25,6 +25,7 @@ void check_stores(struct checker *ck);
 
 /* Users, groups, programs; fills policy->memberships. */
 void check_roles(struct checker *ck);
+void check_host(struct checker *ck);
 
 /* Lists the members of a group, once for each group. */
 void membership_gather(struct checker *ck, const struct policy_principal *group);

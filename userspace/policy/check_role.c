@@ -28,12 +28,12 @@ static void report_principal(struct checker *ck, const struct policy_principal *
 	check_suggest_name(ck, finding, group ? POLICY_NAMES_GROUPS : POLICY_NAMES_USERS, entry->word.text);
 }
 
-static void check_users(struct checker *ck, struct policy_role *role)
+static void check_users(struct checker *ck, const struct policy_principals *users)
 {
 	const struct policy_resolver *resolver = ck->env->resolver;
 
-	for (size_t i = 0; i < role->users.n; i++) {
-		struct policy_principal *user = &role->users.items[i];
+	for (size_t i = 0; i < users->n; i++) {
+		struct policy_principal *user = &users->items[i];
 		int rc = user->numeric ? 0 : resolver->user(resolver->ctx, user->word.text, &user->id);
 
 		user->resolved = rc == 0;
@@ -224,7 +224,7 @@ void check_roles(struct checker *ck)
 	size_t total = 0, n = 0;
 
 	for (size_t i = 0; i < policy->n_roles; i++) {
-		check_users(ck, &policy->roles[i]);
+		check_users(ck, &policy->roles[i].users);
 		check_groups(ck, &policy->roles[i]);
 		check_somebody(ck, &policy->roles[i]);
 		total += policy->roles[i].n_programs;
@@ -241,4 +241,9 @@ void check_roles(struct checker *ck)
 	check_programs(ck, programs, n);
 	free(programs);
 	membership_check_limit(ck);
+}
+
+void check_host(struct checker *ck)
+{
+	check_users(ck, &ck->policy->host.approvers);
 }

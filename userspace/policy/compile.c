@@ -80,6 +80,22 @@ static int copy_stores(const struct policy *policy, struct policy_image *image)
 	return rc;
 }
 
+static int copy_host(const struct policy *policy, struct policy_image *image)
+{
+	const struct policy_host *host = &policy->host;
+
+	for (unsigned i = 0; i < HOST_ITEMS; i++)
+		image->host =
+			host_with(image->host, i,
+				  (uint32_t)(host->words[i].text ? host->modes[i] : STORE_MODE_MONITOR));
+	image->approvers = calloc(host->approvers.n + 1, sizeof(*image->approvers));
+	if (!image->approvers)
+		return -ENOMEM;
+	for (; image->n_approvers < host->approvers.n; image->n_approvers++)
+		image->approvers[image->n_approvers] = host->approvers.items[image->n_approvers].id;
+	return 0;
+}
+
 static int copy_grants(const struct policy *policy, struct policy_image *image)
 {
 	image->grants = calloc(policy->n_grants + 1, sizeof(*image->grants));
@@ -293,7 +309,7 @@ int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 	if ((rc = copy_files(policy, image)) < 0 || (rc = copy_stores(policy, image)) < 0 ||
 	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_roles(policy, image)) < 0 ||
 	    (rc = build_users(policy, image)) < 0 || (rc = build_groups(policy, image)) < 0 ||
-	    (rc = build_programs(policy, image)) < 0) {
+	    (rc = build_programs(policy, image)) < 0 || (rc = copy_host(policy, image)) < 0) {
 		policy_image_free(image);
 		return rc;
 	}
@@ -315,6 +331,7 @@ void policy_image_free(struct policy_image *image)
 		free(image->roles[i].name);
 	for (size_t i = 0; i < image->n_programs; i++)
 		free(image->programs[i].path);
+	free(image->approvers);
 	free(image->files);
 	free(image->stores);
 	free(image->roots);

@@ -62,6 +62,9 @@ struct policy_image {
 	uint8_t sha256[POLICY_DIGEST_SIZE]; /* policy_digest */
 	enum store_mode mode;
 	enum policy_degraded degraded;
+	uint32_t host;	     /* host_mode of each enum host_item */
+	uint32_t *approvers; /* login uids, of whom one must agree: see daemon/keeper_asks.c */
+	size_t n_approvers;
 	char **files;
 	size_t n_files;
 	struct image_store *stores;

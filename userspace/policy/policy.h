@@ -106,6 +106,13 @@ struct policy_membership {
 	size_t n;
 };
 
+/* `host:` and what it says of each enum host_item. */
+struct policy_host {
+	struct policy_principals approvers;   /* of whom one must agree to what the monitor is asked */
+	struct policy_word words[HOST_ITEMS]; /* where it is said */
+	enum store_mode modes[HOST_ITEMS];    /* STORE_MODE_INVALID: allow; without a word, alert */
+};
+
 struct policy_grant {
 	struct policy_place at;
 	struct policy_word role_name;
@@ -123,6 +130,7 @@ struct policy {
 	struct policy_word degraded_word;
 	enum store_mode mode;
 	enum policy_degraded degraded;
+	struct policy_host host;
 	bool stores_given; /* the key stands in some file */
 	struct policy_store *stores;
 	size_t n_stores;

@@ -63,11 +63,11 @@ static const struct key_spec top_keys[] = {
 	{"stores", KEY_OPTIONAL, read_stores},
 	{"roles", KEY_OPTIONAL, read_roles},
 	{"grants", KEY_OPTIONAL, read_grants},
+	{"host", KEY_OPTIONAL, read_host},
 	{"agreements", KEY_LATER, NULL},
 	{"compartments", KEY_LATER, NULL},
 	{"training", KEY_LATER, NULL},
 	{"consent", KEY_LATER, NULL},
-	{"host", KEY_LATER, NULL},
 	{"copies", KEY_LATER, NULL},
 };
 

@@ -70,12 +70,18 @@ static void read_group(struct reader *rd, const struct ynode *node, void *out)
 	read_principal(rd, node, "the group", out);
 }
 
+void read_user_list(struct reader *rd, const struct ynode *node, const char *what,
+		    struct policy_principals *list)
+{
+	list->given = true;
+	read_list(rd, node, what, "a list of login names: [postgres]", read_user, list);
+}
+
 static void read_users(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_role *role = out;
 
-	role->users.given = true;
-	read_list(rd, node, "users", "a list of login names: [postgres]", read_user, &role->users);
+	read_user_list(rd, node, "users", &role->users);
 }
 
 static void read_groups(struct reader *rd, const struct ynode *node, void *out)

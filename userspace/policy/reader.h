@@ -64,6 +64,10 @@ void read_wrong_type(struct reader *rd, const struct ynode *node, const char *wh
 void read_stores(struct reader *rd, const struct ynode *node, void *out);
 void read_roles(struct reader *rd, const struct ynode *node, void *out);
 void read_grants(struct reader *rd, const struct ynode *node, void *out);
+/* A list of login names beside those of roles. */
+void read_user_list(struct reader *rd, const struct ynode *node, const char *what,
+		    struct policy_principals *list);
+void read_host(struct reader *rd, const struct ynode *node, void *out);
 
 /* One source; NULL tree and findings when it is not readable. */
 void read_file(struct policy *policy, uint32_t file);
