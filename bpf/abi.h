@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 3
+#define MUNIMENT_ABI_VERSION 4
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -131,7 +131,9 @@ enum reason {
 #define RECORD_FLAG_NO_CACHE	0x0020 /* a cache could not be allocated */
 #define RECORD_FLAG_SHARED	0x0040 /* the programs of another load speak, too: see record_access.instance */
 #define RECORD_FLAG_NEW_NAME	0x0080 /* nothing has the name yet: inode and mode are its directory's */
-#define RECORD_FLAGS_ALL	0x00ff
+#define RECORD_FLAG_PROGRAM_CHANGED                                                                          \
+	0x0100 /* the program's file has changed since its roles were given: it has none */
+#define RECORD_FLAGS_ALL 0x01ff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -149,6 +151,12 @@ struct object_id {
 	__u64 ino;
 	__u32 dev;
 	__u32 generation;
+};
+
+/* What changes with the content of a file, as its inode in the kernel has it. */
+struct content_stamp {
+	__u64 size;
+	__u64 ctime_ns; /* since 1970 */
 };
 
 enum record_kind { RECORD_INVALID = 0, RECORD_ACCESS = 1, RECORD_PROGRAM = 2, RECORD_END };
@@ -244,6 +252,12 @@ struct user_roles {
 	struct role_set by_membership; /* roles whose groups condition accepts this uid's groups */
 };
 
+/* Holds as long as the file is what the loader took the digest of. */
+struct program_roles {
+	struct role_set roles;
+	struct content_stamp stamp;
+};
+
 enum object_kind {
 	OBJECT_INODE = 0, /* programs, store roots, marked files */
 	OBJECT_BLOCK = 1, /* block devices that hold a store: id.ino is the device's number */
@@ -333,10 +347,11 @@ struct cpu_state {
 /* What iter/task_file tells of a descriptor of the loader. */
 struct identified {
 	struct object_id id;
+	struct content_stamp stamp;
 	__u32 fd;
 	__u32 super_dev;
 	__u32 mode;
-	__u32 reserved;
+	__u32 writers; /* how many have it open for writing, or mapped so */
 };
 
 #pragma GCC diagnostic pop
@@ -347,6 +362,7 @@ _Static_assert(sizeof(struct record_program) == 48, "record_program");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");
 _Static_assert(sizeof(struct store_rules) == 296, "store_rules");
-_Static_assert(sizeof(struct identified) == 32, "identified");
+_Static_assert(sizeof(struct program_roles) == 48, "program_roles");
+_Static_assert(sizeof(struct identified) == 48, "identified");
 
 #endif

@@ -110,23 +110,26 @@ static __always_inline bool actor__exe_changed(struct task_struct *task)
 	return leader && leader->flags & ACTOR_EXE_CHANGED;
 }
 
-/* Not inlined, like actor__groups: their stack need not add up. */
-static __noinline int actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+/*
+ * Not inlined, like actor__groups: their stack need not add up. A file whose content was changed in place is
+ * not the program that the roles were given to: it has none until the daemon has looked at it anew. Returns
+ * ACTOR_….
+ */
+static __noinline u32 actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
-	struct role_set *roles;
-	struct mm_struct *mm = task->mm;
-	struct file *exe;
+	struct inode *exe = actor__exe(task);
+	struct program_roles *known;
 
-	if (!mm)
-		return 0;
-	exe = mm->exe_file;
 	if (!exe)
 		return 0;
-	object__id(exe->f_inode, &key.id);
-	roles = bpf_map_lookup_elem(&roles_by_program, &key);
-	if (roles)
-		actor__add_roles(to, roles);
+	object__id(exe, &key.id);
+	known = bpf_map_lookup_elem(&roles_by_program, &key);
+	if (!known)
+		return 0;
+	if (known->stamp.size != (u64)exe->i_size || known->stamp.ctime_ns != object__ctime(exe))
+		return ACTOR_PROGRAM_CHANGED;
+	actor__add_roles(to, &known->roles);
 	return 0;
 }
 
@@ -164,7 +167,7 @@ static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, stru
 
 	accepted = policy->any_program;
 	if (!(flags & ACTOR_EXE_CHANGED))
-		actor__by_program(task, slot, &accepted);
+		flags |= unknown(actor__by_program(task, slot, &accepted));
 	decide_narrow(ret_roles, &accepted);
 	return flags;
 }

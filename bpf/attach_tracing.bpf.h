@@ -214,9 +214,11 @@ int iter__identify(struct bpf_iter__task_file *ctx)
 		return 0;
 	inode = file->f_inode;
 	object__id(inode, &out.id);
+	object__stamp(inode, &out.stamp);
 	out.fd = ctx->fd;
 	out.super_dev = inode->i_sb->s_dev;
 	out.mode = inode->i_mode;
+	out.writers = inode->i_writecount.counter > 0 ? inode->i_writecount.counter : 0;
 	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
 	return 0;
 }

@@ -60,7 +60,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 2 * PROGRAMS_MAX);
 	__type(key, struct object_key);
-	__type(value, struct role_set);
+	__type(value, struct program_roles);
 } roles_by_program SEC(".maps");
 
 /* Index: slot * STORE_IDS + store. */
@@ -143,11 +143,12 @@ struct actor_answer {
 	u16 granted[STORE_IDS];		  /* masks; bit 0 (no operation) says that the mask was computed */
 	u32 decided_seen;		  /* load whose net has seen decided last; 0: none */
 };
-#define ACTOR_EXE_CHANGED 0x1 /* on the group leader: /proc/self/exe was set by prctl */
-#define ACTOR_ANNOUNCED	  0x2 /* the program's name was sent in this epoch */
-#define ACTOR_CROSSING	  0x4 /* a rename across a border is under way */
-#define ACTOR_BY_LOGIN	  0x8
-#define GRANTED_COMPUTED  0x1
+#define ACTOR_EXE_CHANGED     0x1 /* on the group leader: /proc/self/exe was set by prctl */
+#define ACTOR_ANNOUNCED	      0x2 /* the program's name was sent in this epoch */
+#define ACTOR_CROSSING	      0x4 /* a rename across a border is under way */
+#define ACTOR_BY_LOGIN	      0x8
+#define ACTOR_PROGRAM_CHANGED 0x10 /* the program's file is not what its roles were given to */
+#define GRANTED_COMPUTED      0x1
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -121,6 +121,7 @@ static int fill_programs(struct filling *f)
 	for (size_t i = 0; !err && i < f->image->n_programs; i++) {
 		const struct image_program *program = &f->image->programs[i];
 		struct object_key key = {.slot = f->slot};
+		struct program_roles value = {.roles = program->roles};
 		struct identified id;
 
 		err = kernel_identify_path(f->k, program->path, &id);
@@ -129,8 +130,8 @@ static int fill_programs(struct filling *f)
 			break;
 		}
 		key.id = id.id;
-		err = bpf_map_update_elem(map_fd(f->k->skel->maps.roles_by_program), &key, &program->roles,
-					  BPF_ANY);
+		value.stamp = id.stamp;
+		err = bpf_map_update_elem(map_fd(f->k->skel->maps.roles_by_program), &key, &value, BPF_ANY);
 	}
 	return err;
 }
