@@ -35,7 +35,7 @@ static bool on_control(void *ctx, enum control_command command, struct buf *answ
 	if (command == CONTROL_STATUS)
 		keeper_status(k, answer);
 	else
-		keeper_reload(k, "muniment reload");
+		keeper_reload(k, "muniment reload", true);
 	return command == CONTROL_STATUS;
 }
 
@@ -106,6 +106,7 @@ int keeper_new(const struct config *config, struct signer *signer, struct keeper
 	k->started_ms = (host_boot_ns() + (uint64_t)host_boot_offset_ns()) / MS;
 	k->watchdog_ns = notify_watchdog_ns();
 	k->sequences = calloc(k->cpus, sizeof(*k->sequences));
+	k->contents = content_cache_new(); /* without, digests are taken anew each time */
 	/* Signals first: threads inherit the mask, and none of them is to be interrupted. */
 	err = k->sequences ? open_signals(k) : -ENOMEM;
 	status = err ? EXIT_CANNOT : keeper_start(k);
@@ -134,7 +135,7 @@ static void take_signals(struct keeper *k)
 		switch (info.ssi_signo) {
 		case SIGHUP:
 			sink_reopen(k->sink);
-			keeper_reload(k, "SIGHUP");
+			keeper_reload(k, "SIGHUP", true);
 			break;
 		case SIGCHLD:
 			if (waitpid(k->signer->pid, NULL, WNOHANG) != k->signer->pid)
@@ -158,6 +159,10 @@ static void beat(struct keeper *k, uint64_t now_ns)
 	if (now_ns - k->watched_ns >= WATCH_MS * MS) {
 		k->watched_ns = now_ns;
 		keeper_watch(k);
+	}
+	if (now_ns - k->programs_ns >= PROGRAMS_MS * MS) {
+		k->programs_ns = now_ns;
+		keeper_watch_programs(k);
 	}
 	if (now_ns - k->drained_ns >= DRAIN_MS * MS / 2)
 		keeper_drain(k, now_ns);
@@ -287,6 +292,8 @@ bool keeper_free(struct keeper *k)
 		close(k->timer_fd);
 	if (k->lock_fd >= 0)
 		close(k->lock_fd);
+	if (ended)
+		content_cache_free(k->contents);
 	free(k->sequences);
 	free(k);
 	return ended;
