@@ -26,7 +26,7 @@
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
-#define PROGRAMS_MS    300  /* programs: what was changed is found and digested within a second */
+#define PROGRAMS_MS    150  /* at every drain: a program that changed is found twice, as it settles, within a second */
 #define PACE_IDLE      10   /* nice values */
 #define PACE_BUSY      0
 #define PACE_FULL      (-5)
