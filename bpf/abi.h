@@ -133,7 +133,9 @@ enum reason {
 #define RECORD_FLAG_NEW_NAME	0x0080 /* nothing has the name yet: inode and mode are its directory's */
 #define RECORD_FLAG_PROGRAM_CHANGED                                                                          \
 	0x0100 /* the program's file has changed since its roles were given: it has none */
-#define RECORD_FLAGS_ALL 0x01ff
+#define RECORD_FLAG_INTERPRETED                                                                              \
+	0x0200 /* the program runs a script by its #! line, which no role names: it counts as no program */
+#define RECORD_FLAGS_ALL 0x03ff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -176,7 +178,8 @@ struct record_header {
 struct record_access {
 	struct record_header header;
 	struct object_id file;
-	struct object_id program; /* the inode of the executable; all 0 for kernel threads */
+	struct object_id program; /* the inode of the executable, or of a script that a role names; all 0
+				     for kernel threads */
 	__u64 file_size;
 	__u64 cgroup;
 	__u64 start_boot_ns; /* of the thread group's leader */

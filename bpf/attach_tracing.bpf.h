@@ -30,10 +30,17 @@ int BPF_PROG(fentry__task_alloc, struct task_struct *child)
 	return 0;
 }
 
-SEC("fentry/security_bprm_committed_creds")
-int BPF_PROG(fentry__bprm_committed_creds)
+SEC("fentry/security_bprm_check")
+int BPF_PROG(fentry__bprm_check, struct linux_binprm *bprm)
 {
-	actor__exec();
+	script__check(bprm);
+	return 0;
+}
+
+SEC("fentry/security_bprm_committed_creds")
+int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
+{
+	actor__exec(bprm);
 	return 0;
 }
 

@@ -210,6 +210,14 @@ static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
 	return 0;
 }
 
+/* Is a script the program that a record is to name? Its name was sent when it was executed. */
+static __always_inline struct script *emit__names_script(struct task_struct *task)
+{
+	struct script *script = actor__script(task);
+
+	return script && script->named ? script : NULL;
+}
+
 /*
  * Sends the name of the current thread's program unless user space has it, and notes that where answers are
  * kept. A global function, like emit__actor: verified once.
@@ -228,7 +236,7 @@ __attribute__((noinline)) int emit__announce(u32 mechanism)
 	if (!exe)
 		return 0;
 	object__id(exe->f_inode, &id);
-	if (!bpf_map_lookup_elem(&programs_sent, &id))
+	if (!emit__names_script(task) && !bpf_map_lookup_elem(&programs_sent, &id))
 		emit__program(&id, exe->f_path.dentry);
 	if (mechanism == MECHANISM_TRACING)
 		return 0;
@@ -243,11 +251,14 @@ __attribute__((noinline)) int emit__actor(struct record_access *record)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct cred *cred = task->real_cred;
+	struct script *script = emit__names_script(task);
 	struct inode *exe = actor__exe(task);
 
 	if (!record)
 		return 0;
-	if (exe)
+	if (script)
+		record->program = script->id;
+	else if (exe)
 		object__id(exe, &record->program);
 	else
 		record->program = (struct object_id){};

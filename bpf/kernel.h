@@ -195,6 +195,9 @@ struct pt_regs {
 
 struct linux_binprm {
 	struct file *file;
+	const char *filename;
+	const char *interp; /* the same address until a #! line has been followed */
+	char buf[2];	    /* the file's first bytes; more than these two */
 };
 
 struct io_cqe {

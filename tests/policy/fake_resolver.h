@@ -216,7 +216,7 @@ static inline int fake_program(void *ctx, const char *path, struct policy_progra
 	}
 	for (size_t i = 0; i < FAKE_COUNT(fake_files); i++) {
 		if (fake_files[i].ino == info.path.ino)
-			info.content.script = fake_files[i].script;
+			info.content.script = info.content.by_env = fake_files[i].script;
 	}
 	memset(info.content.sha256, (int)info.path.ino, POLICY_DIGEST_SIZE);
 	info.content.has_md5 = true;

@@ -66,6 +66,35 @@ static void test_digests(void **state)
 	assert_int_equal(content_read(-1, &content), -EBADF);
 }
 
+static void test_scripts(void **state)
+{
+	static const struct {
+		const char *text;
+		bool script, by_env;
+	} starts[] = {
+		{"#!/bin/sh\n", true, false},
+		{"#!/usr/bin/env python3\n", true, true},
+		{"#! \t/bin/env\tsh", true, true},
+		{"#!env", true, true},
+		{"#!/usr/bin/envsubst\n", true, false},
+		{"#!/bin/sh /usr/bin/env\n", true, false},
+		{"#!/env/sh\n", true, false},
+		{"#!", true, false},
+		{"#", false, false},
+		{" #!/usr/bin/env sh\n", false, false},
+	};
+	struct content content;
+	struct content_key key;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		write_file("start", starts[i].text);
+		read_content("start", &content, &key);
+		assert_int_equal(content.script, starts[i].script);
+		assert_int_equal(content.by_env, starts[i].by_env);
+	}
+}
+
 static void test_settling(void **state)
 {
 	struct stat st = {0};
@@ -185,9 +214,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_digests),	    cmocka_unit_test(test_settling),
-		cmocka_unit_test(test_cache),	    cmocka_unit_test(test_packages),
-		cmocka_unit_test(test_no_packages),
+		cmocka_unit_test(test_digests),	 cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_settling), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_packages), cmocka_unit_test(test_no_packages),
 	};
 
 	return cmocka_run_group_tests_name("policy content", tests, set_up, tear_down);

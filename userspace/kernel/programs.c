@@ -206,11 +206,17 @@ static void keep_running(struct kernel *k, const struct kernel_program *p, const
 {
 	struct object_key key = {.id = p->former, .slot = slot};
 	struct program_roles value = {.roles = was->roles};
-	int map = bpf_map__fd(k->skel->maps.roles_by_program),
-	    fd = kernel_open_running(was->key.dev, was->key.ino);
+	int map = bpf_map__fd(k->skel->maps.roles_by_program), fd;
 	struct content content;
 	struct identified id;
 
+	/* Who runs a script cannot be told by executables, and no longer needs the stamp (actor__by_script); whoever
+	 * begins with it from here on does. */
+	if (was->content.script) {
+		bpf_map_update_elem(map, &key, &value, BPF_ANY);
+		return;
+	}
+	fd = kernel_open_running(was->key.dev, was->key.ino);
 	if (fd >= 0 && !kernel_identify(k, &fd, 1, &id) && same_object(&id.id, &p->former) && !id.writers &&
 	    !content_read(fd, &content) && !memcmp(content.sha256, was->content.sha256, POLICY_DIGEST_SIZE)) {
 		value.stamp = id.stamp;

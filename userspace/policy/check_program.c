@@ -62,26 +62,25 @@ static void judge_program(struct checker *ck, const struct policy_program *progr
 	const char *path = program->word.text;
 	struct policy_place at = program->word.at;
 
-	if (info->content.script) {
-		finding_expect(finding_add(ck->findings, POLICY_PROGRAM_SCRIPT, at,
-					   "\"%s\" is a script: the kernel runs its interpreter, which this "
-					   "does not name",
-					   path),
-			       "a program in machine code");
-		return;
-	}
 	if (!(info->path.mode & (S_IXUSR | S_IXGRP | S_IXOTH))) {
 		finding_expect(
 			finding_add(ck->findings, POLICY_PROGRAM_TYPE, at, "\"%s\" is not executable", path),
 			"a program file");
 		return;
 	}
+	if (info->content.by_env)
+		finding_expect(
+			finding_add(ck->findings, POLICY_PROGRAM_SCRIPT, at,
+				    "whoever runs the script \"%s\" chooses its interpreter: env looks "
+				    "for it in PATH",
+				    path),
+			"the interpreter's own path in the #! line");
 	if (is_interpreter(info->path.canonical))
 		finding_expect(
 			finding_add(ck->findings, POLICY_PROGRAM_INTERPRETER, at,
 				    "\"%s\" runs whatever it is told: the condition hardly narrows the role",
 				    path),
-			"a program of one purpose");
+			"a program of one purpose, or a script");
 	if (info->path.uid != 0 || (info->path.mode & (S_IWGRP | S_IWOTH)))
 		finding_expect(
 			finding_add(ck->findings, POLICY_PROGRAM_WRITABLE, at,

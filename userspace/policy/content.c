@@ -71,6 +71,22 @@ static int digests_end(struct digests *d, struct content *content)
 	return 0;
 }
 
+static void look_at_start(struct content *content, const char *text, size_t n)
+{
+	size_t end = 2, name;
+
+	content->script = n >= 2 && text[0] == '#' && text[1] == '!';
+	if (!content->script)
+		return;
+	while (end < n && (text[end] == ' ' || text[end] == '\t'))
+		end++;
+	while (end < n && !strchr(" \t\n", text[end])) /* NUL, too */
+		end++;
+	for (name = end; name > 2 && text[name - 1] != '/';)
+		name--;
+	content->by_env = end - name == strlen("env") && !memcmp(text + name, "env", strlen("env"));
+}
+
 int content_read(int fd, struct content *ret_content)
 {
 	struct content content = {0};
@@ -88,7 +104,7 @@ int content_read(int fd, struct content *ret_content)
 			break;
 		}
 		if (at == 0)
-			content.script = got >= 2 && block[0] == '#' && block[1] == '!';
+			look_at_start(&content, (const char *)block, (size_t)got);
 		err = digests_add(&digests, block, (size_t)got);
 		at += got;
 		if (at > CONTENT_MAX)

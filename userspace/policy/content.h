@@ -21,6 +21,7 @@ struct content {
 	uint8_t md5[CONTENT_MD5_SIZE]; /* for package databases; it proves nothing by itself */
 	bool has_md5;		       /* not where OpenSSL is bound to FIPS algorithms */
 	bool script;		       /* begins with "#!" */
+	bool by_env;		       /* "#!/usr/bin/env …": the caller's PATH says which interpreter */
 };
 
 /* By stat(2). A file of another key may have other content, one of the same key has not. */

@@ -75,7 +75,7 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(NO_PACKAGES, "no-packages", ERROR)                                                                 \
 	X(PROGRAM_DIGEST, "program-digest", WARNING)                                                         \
 	X(PROGRAM_TYPE, "program-type", ERROR)                                                               \
-	X(PROGRAM_SCRIPT, "program-script", ERROR)                                                           \
+	X(PROGRAM_SCRIPT, "program-script", WARNING)                                                         \
 	X(PROGRAM_INTERPRETER, "program-interpreter", WARNING)                                               \
 	X(PROGRAM_WRITABLE, "program-writable", WARNING)
 

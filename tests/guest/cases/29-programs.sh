@@ -39,6 +39,7 @@ replace() {
 	cp "$2" "$P/.new" && m_now && FROM=$M_NOW && mv "$P/.new" "$P/$1"
 }
 
+# shellcheck disable=SC2317  # called by name
 reads() {
 	"$P/$1" "$S/record"
 }
