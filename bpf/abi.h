@@ -152,7 +152,11 @@ enum reason {
 #define RECORD_FLAG_NO_CACHE	0x0020 /* a cache could not be allocated */
 #define RECORD_FLAG_SHARED	0x0040 /* the programs of another load speak, too: see record_access.instance */
 #define RECORD_FLAG_NEW_NAME	0x0080 /* nothing has the name yet: inode and mode are its directory's */
-#define RECORD_FLAGS_ALL	0x00ff
+#define RECORD_FLAG_PROGRAM_CHANGED                                                                          \
+	0x0100 /* the program's file has changed since its roles were given: it has none */
+#define RECORD_FLAG_INTERPRETED                                                                              \
+	0x0200 /* the program runs a script by its #! line, which no role names: it counts as no program */
+#define RECORD_FLAGS_ALL 0x03ff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -172,6 +176,12 @@ struct object_id {
 	__u32 generation;
 };
 
+/* What changes with the content of a file, as its inode in the kernel has it. */
+struct content_stamp {
+	__u64 size;
+	__u64 ctime_ns; /* since 1970 */
+};
+
 enum record_kind { RECORD_INVALID = 0, RECORD_ACCESS = 1, RECORD_PROGRAM = 2, RECORD_END };
 
 struct record_header {
@@ -189,7 +199,8 @@ struct record_header {
 struct record_access {
 	struct record_header header;
 	struct object_id file;
-	struct object_id program; /* the inode of the executable; all 0 for kernel threads */
+	struct object_id program; /* the inode of the executable, or of a script that a role names; all 0
+				     for kernel threads */
 	__u64 file_size;
 	__u64 cgroup;
 	__u64 start_boot_ns; /* of the thread group's leader */
@@ -263,6 +274,12 @@ struct id_key { /* users, groups */
 struct user_roles {
 	struct role_set by_user;       /* roles whose users condition accepts this uid */
 	struct role_set by_membership; /* roles whose groups condition accepts this uid's groups */
+};
+
+/* Holds as long as the file is what the loader took the digest of. */
+struct program_roles {
+	struct role_set roles;
+	struct content_stamp stamp;
 };
 
 enum object_kind {
@@ -402,10 +419,11 @@ struct cpu_state {
 /* What iter/task_file tells of a descriptor of the loader. */
 struct identified {
 	struct object_id id;
+	struct content_stamp stamp;
 	__u32 fd;
 	__u32 super_dev;
 	__u32 mode;
-	__u32 reserved;
+	__u32 writers; /* how many have it open for writing, or mapped so */
 };
 
 #pragma GCC diagnostic pop
@@ -416,6 +434,7 @@ _Static_assert(sizeof(struct record_program) == 48, "record_program");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");
 _Static_assert(sizeof(struct store_rules) == 296, "store_rules");
-_Static_assert(sizeof(struct identified) == 32, "identified");
+_Static_assert(sizeof(struct program_roles) == 48, "program_roles");
+_Static_assert(sizeof(struct identified) == 48, "identified");
 
 #endif

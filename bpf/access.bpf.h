@@ -237,7 +237,10 @@ static __noinline int access__settle(struct inode *inode, struct dentry *dentry,
 {
 	/* Shifts, not branches: the verifier follows every branch into all that comes after. */
 	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
-			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED);
+			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
+			 (access->actor & ACTOR_PROGRAM_CHANGED) *
+				 (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
+			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED);
 	access__blur(access);
 	access__judge(inode, access);
 	access->wanted = unknown(access->wanted);

@@ -110,24 +110,71 @@ static __always_inline bool actor__exe_changed(struct task_struct *task)
 	return leader && leader->flags & ACTOR_EXE_CHANGED;
 }
 
-/* Not inlined, like actor__groups: their stack need not add up. */
-static __noinline int actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+/* The script that a process runs by its #! line, or NULL. */
+static __always_inline struct script *actor__script(struct task_struct *task)
+{
+	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0);
+
+	/* The kernel may skip the program of fmod_ret that tells of an exec. */
+	if (!leader || !leader->script.id.ino || leader->script.exe != (u64)actor__exe(task))
+		return NULL;
+	return &leader->script;
+}
+
+static __always_inline bool actor__is_stamp(const struct content_stamp *a, const struct content_stamp *b)
+{
+	return a->size == b->size && a->ctime_ns == b->ctime_ns;
+}
+
+/* Roles that name the script, if what was executed is what they were given to. */
+static __noinline u32 actor__by_script(struct script *script, u32 slot, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
-	struct role_set *roles;
-	struct mm_struct *mm = task->mm;
-	struct file *exe;
+	u32 flags = script->named ? 0 : ACTOR_INTERPRETED;
+	struct program_roles *known;
 
-	if (!mm)
+	key.id = script->id;
+	known = bpf_map_lookup_elem(&roles_by_program, &key);
+	if (!known)
+		return flags;
+	if (actor__is_stamp(&known->stamp, &script->stamp))
+		script->accepted = 1; /* a chmod after that takes nothing from those who run it */
+	if (!script->accepted)
+		return flags | ACTOR_PROGRAM_CHANGED;
+	actor__add_roles(to, &known->roles);
+	return flags;
+}
+
+/*
+ * Not inlined, like actor__groups: their stack need not add up. A file whose content was changed in place is
+ * not the program that the roles were given to: it has none until the daemon has looked at it anew. Returns
+ * ACTOR_….
+ */
+static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, struct role_set *to)
+{
+	struct object_key key = {.slot = slot};
+	struct program_roles *known;
+	struct content_stamp now;
+
+	object__id(exe, &key.id);
+	known = bpf_map_lookup_elem(&roles_by_program, &key);
+	if (!known)
 		return 0;
-	exe = mm->exe_file;
-	if (!exe)
-		return 0;
-	object__id(exe->f_inode, &key.id);
-	roles = bpf_map_lookup_elem(&roles_by_program, &key);
-	if (roles)
-		actor__add_roles(to, roles);
+	object__stamp(exe, &now);
+	if (!actor__is_stamp(&known->stamp, &now))
+		return ACTOR_PROGRAM_CHANGED;
+	actor__add_roles(to, &known->roles);
 	return 0;
+}
+
+static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+{
+	struct script *script = actor__script(task);
+	struct inode *exe = actor__exe(task);
+
+	if (script)
+		return actor__by_script(script, slot, to);
+	return exe ? actor__by_executable(exe, slot, to) : 0;
 }
 
 /* What is known of a thread beside its roles: ACTOR_…. */
@@ -164,7 +211,7 @@ static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, stru
 
 	accepted = policy->any_program;
 	if (!(flags & ACTOR_EXE_CHANGED))
-		actor__by_program(task, slot, &accepted);
+		flags |= unknown(actor__by_program(task, slot, &accepted));
 	decide_narrow(ret_roles, &accepted);
 	return flags;
 }
@@ -302,30 +349,40 @@ static __always_inline void actor__prctl(int option, unsigned long what)
 	maps__new_epoch();
 }
 
-/* A child process inherits the mark with the executable. */
+/* A child process inherits both marks with the executable. */
 static __always_inline void actor__fork(struct task_struct *child)
 {
-	struct actor_answer *mine;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0),
+			    *mine;
 
-	if (!actor__exe_changed(bpf_get_current_task_btf()))
+	if (!leader || !(leader->flags & ACTOR_EXE_CHANGED || leader->script.id.ino))
 		return;
 	mine = bpf_task_storage_get(&answers_by_actor, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (mine)
-		mine->flags |= ACTOR_EXE_CHANGED;
-	else
+	if (!mine) {
 		count(COUNTER_NO_CACHE);
+		return;
+	}
+	mine->flags |= leader->flags & ACTOR_EXE_CHANGED;
+	mine->script = leader->script;
 }
 
-/* A program was executed for real: the mark ends. */
-static __always_inline void actor__exec(void)
+/* A program was executed for real: the marks end, or become those of the script that it began with. */
+static __always_inline void actor__exec(const struct linux_binprm *bprm)
 {
-	struct actor_answer *mine = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *mine = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 
 	if (!mine)
 		return;
 	mine->flags = 0;
 	mine->epoch = 0;
 	mine->decided = 0;
+	mine->script = mine->executing;
+	mine->script.exe = (u64)actor__exe(task);
+	if (bprm->interp == bprm->filename) /* what is noted is of an exec that failed */
+		mine->script.id.ino = 0;
+	mine->executing.id.ino = 0;
 }
 
 #endif

@@ -169,10 +169,17 @@ int BPF_PROG(lsm__task_alloc, struct task_struct *child, unsigned long flags, in
 	return ret;
 }
 
-SEC("lsm/bprm_committed_creds")
-int BPF_PROG(lsm__bprm_committed_creds)
+SEC("lsm/bprm_check_security")
+int BPF_PROG(lsm__bprm_check_security, struct linux_binprm *bprm, int ret)
 {
-	actor__exec();
+	script__check(bprm);
+	return ret;
+}
+
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
+{
+	actor__exec(bprm);
 	return 0;
 }
 

@@ -30,10 +30,17 @@ int BPF_PROG(fentry__task_alloc, struct task_struct *child)
 	return 0;
 }
 
-SEC("fentry/security_bprm_committed_creds")
-int BPF_PROG(fentry__bprm_committed_creds)
+SEC("fentry/security_bprm_check")
+int BPF_PROG(fentry__bprm_check, struct linux_binprm *bprm)
 {
-	actor__exec();
+	script__check(bprm);
+	return 0;
+}
+
+SEC("fentry/security_bprm_committed_creds")
+int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
+{
+	actor__exec(bprm);
 	return 0;
 }
 
@@ -227,9 +234,11 @@ int iter__identify(struct bpf_iter__task_file *ctx)
 		return 0;
 	inode = file->f_inode;
 	object__id(inode, &out.id);
+	object__stamp(inode, &out.stamp);
 	out.fd = ctx->fd;
 	out.super_dev = inode->i_sb->s_dev;
 	out.mode = inode->i_mode;
+	out.writers = inode->i_writecount.counter > 0 ? inode->i_writecount.counter : 0;
 	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
 	return 0;
 }

@@ -67,4 +67,24 @@ static __noinline int object__walk_alias(struct inode *inode, u32 slot, struct p
 	return 0;
 }
 
+#define CTIME_QUERIED (1u << 31)
+
+/*
+ * When the inode last changed, content included, in ns since 1970. Before 3aa63a569c64 ("fs: switch timespec64
+ * fields in inode to discrete integers", 6.11) the inode has one timespec64, whose name 13bc24457850 ("fs:
+ * rename i_ctime field to __i_ctime", 6.6) changed. Since 4e40eff0b573 ("fs: add infrastructure for multigrain
+ * timestamps", 6.13) the highest bit of the nanoseconds only tells whether somebody has looked.
+ */
+static __always_inline u64 object__ctime(struct inode *inode)
+{
+	const struct inode___ctime *before = (void *)inode;
+	const struct inode___hidden_ctime *hidden = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_ctime_sec))
+		return inode->i_ctime_sec * 1000000000ull + (inode->i_ctime_nsec & ~CTIME_QUERIED);
+	if (bpf_core_field_exists(hidden->__i_ctime))
+		return hidden->__i_ctime.tv_sec * 1000000000ull + hidden->__i_ctime.tv_nsec;
+	return before->i_ctime.tv_sec * 1000000000ull + before->i_ctime.tv_nsec;
+}
+
 #endif

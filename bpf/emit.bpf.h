@@ -211,9 +211,17 @@ static __noinline int emit__program(struct object_id *id, struct dentry *dentry)
 	return 0;
 }
 
+/* Is a script the program that a record is to name? Its name was sent when it was executed. */
+static __always_inline struct script *emit__names_script(struct task_struct *task)
+{
+	struct script *script = actor__script(task);
+
+	return script && script->named ? script : NULL;
+}
+
 /*
  * Sends the name of the current thread's program unless user space has it, and notes that where answers are
- * kept. A global function, like emit__actor: verified once.
+ * kept. A global function, like emit__person: verified once.
  */
 __attribute__((noinline)) int emit__announce(u32 mechanism)
 {
@@ -229,7 +237,7 @@ __attribute__((noinline)) int emit__announce(u32 mechanism)
 	if (!exe)
 		return 0;
 	object__id(exe->f_inode, &id);
-	if (!bpf_map_lookup_elem(&programs_sent, &id))
+	if (!emit__names_script(task) && !bpf_map_lookup_elem(&programs_sent, &id))
 		emit__program(&id, exe->f_path.dentry);
 	if (mechanism == MECHANISM_TRACING)
 		return 0;
@@ -239,8 +247,8 @@ __attribute__((noinline)) int emit__announce(u32 mechanism)
 	return 0;
 }
 
-/* Who acts: the current thread. */
-__attribute__((noinline)) int emit__actor(struct record_access *record)
+/* Who acts: the current thread, by what every type of program may look at. A global function, too. */
+__attribute__((noinline)) int emit__person(struct record_access *record)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct cred *cred = task->real_cred;
@@ -263,6 +271,16 @@ __attribute__((noinline)) int emit__actor(struct record_access *record)
 	record->session = bpf_core_field_exists(task->sessionid) ? task->sessionid : ID_UNSET;
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	return 0;
+}
+
+/* The same, where a script is its program. Inline, as a chain of calls has 8 frames at most. */
+static __always_inline void emit__actor(struct record_access *record)
+{
+	struct script *script = emit__names_script(bpf_get_current_task_btf());
+
+	emit__person(record);
+	if (script)
+		record->program = script->id;
 }
 
 static __always_inline void emit__object(struct record_access *record, struct inode *inode)

@@ -31,7 +31,7 @@ static __noinline int guard__emit(struct access *access, const char *name)
 	record->file_size = 0;
 	record->file_mode = 0;
 	record->flags = access->flags;
-	emit__actor(record);
+	emit__person(record); /* programs of a cgroup have no task storage, where scripts are noted */
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, access->number);
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);

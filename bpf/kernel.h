@@ -68,6 +68,15 @@ struct super_block {
 	struct dentry *s_root;
 };
 
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct inode {
 	u16 i_mode;
 	struct super_block *i_sb;
@@ -77,6 +86,17 @@ struct inode {
 	u32 i_generation;
 	u32 i_rdev;
 	struct hlist_head i_dentry;
+	s64 i_ctime_sec; /* other kernels: object__ctime */
+	u32 i_ctime_nsec;
+	atomic_t i_writecount; /* below 0: is executed, which excludes writing */
+};
+
+struct inode___ctime {
+	struct timespec64 i_ctime;
+};
+
+struct inode___hidden_ctime {
+	struct timespec64 __i_ctime;
 };
 
 struct dentry {
@@ -212,6 +232,9 @@ struct pt_regs {
 
 struct linux_binprm {
 	struct file *file;
+	const char *filename;
+	const char *interp; /* the same address until a #! line has been followed */
+	char buf[2];	    /* the file's first bytes; more than these two */
 };
 
 struct io_cqe {

@@ -60,7 +60,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 2 * PROGRAMS_MAX);
 	__type(key, struct object_key);
-	__type(value, struct role_set);
+	__type(value, struct program_roles);
 } roles_by_program SEC(".maps");
 
 /* Index: slot * STORE_IDS + store. */
@@ -127,6 +127,15 @@ struct actor_identity {
 	u32 pad;
 };
 
+/* A script that is run by its #! line: it is the program, not its interpreter. */
+struct script {
+	struct object_id id;	    /* ino 0: none */
+	struct content_stamp stamp; /* as it was when it was executed */
+	u64 exe;		    /* address of the interpreter's inode */
+	u32 named;		    /* a role named it then, and user space has its name */
+	u32 accepted;		    /* its content was found to be what the roles were given to */
+};
+
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */
 struct actor_answer {
 	u64 epoch;
@@ -142,12 +151,16 @@ struct actor_answer {
 	struct recent recent[RECENT_MAX]; /* by inode; those pushed out go to uses */
 	u16 granted[STORE_IDS];		  /* masks; bit 0 (no operation) says that the mask was computed */
 	u32 decided_seen;		  /* load whose net has seen decided last; 0: none */
+	struct script script;		  /* on the group leader */
+	struct script executing;	  /* what the exec under way began with */
 };
-#define ACTOR_EXE_CHANGED 0x1 /* on the group leader: /proc/self/exe was set by prctl */
-#define ACTOR_ANNOUNCED	  0x2 /* the program's name was sent in this epoch */
-#define ACTOR_CROSSING	  0x4 /* a rename across a border is under way */
-#define ACTOR_BY_LOGIN	  0x8
-#define GRANTED_COMPUTED  0x1
+#define ACTOR_EXE_CHANGED     0x1 /* on the group leader: /proc/self/exe was set by prctl */
+#define ACTOR_ANNOUNCED	      0x2 /* the program's name was sent in this epoch */
+#define ACTOR_CROSSING	      0x4 /* a rename across a border is under way */
+#define ACTOR_BY_LOGIN	      0x8
+#define ACTOR_PROGRAM_CHANGED 0x10 /* the program's file is not what its roles were given to */
+#define ACTOR_INTERPRETED     0x20 /* runs a script that no role named when it was executed */
+#define GRANTED_COMPUTED      0x1
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

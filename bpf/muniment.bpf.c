@@ -11,6 +11,7 @@
 #include "bpf/object.bpf.h"
 #include "bpf/actor.bpf.h"
 #include "bpf/emit.bpf.h"
+#include "bpf/script.bpf.h"
 #include "bpf/raw.bpf.h"
 #include "bpf/access.bpf.h"
 #include "bpf/names.bpf.h"

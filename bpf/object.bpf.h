@@ -146,6 +146,12 @@ static __noinline int object__walk(struct dentry *dentry, struct inode *inode, u
 
 #include "bpf/compat.bpf.h"
 
+static __always_inline void object__stamp(struct inode *inode, struct content_stamp *ret_stamp)
+{
+	ret_stamp->size = inode->i_size;
+	ret_stamp->ctime_ns = object__ctime(inode);
+}
+
 /* Where the walk cannot tell: an enforcing store on the same device makes it a matter of that store. */
 static __always_inline void object__undetermined(struct inode *inode, u32 slot, struct place *place)
 {

@@ -216,10 +216,28 @@ static inline int fake_program(void *ctx, const char *path, struct policy_progra
 	}
 	for (size_t i = 0; i < FAKE_COUNT(fake_files); i++) {
 		if (fake_files[i].ino == info.path.ino)
-			info.script = fake_files[i].script;
+			info.content.script = info.content.by_env = fake_files[i].script;
 	}
-	memset(info.sha256, (int)info.path.ino, sizeof(info.sha256));
+	memset(info.content.sha256, (int)info.path.ino, POLICY_DIGEST_SIZE);
+	info.content.has_md5 = true;
+	info.key = (struct content_key){.dev = info.path.dev, .ino = info.path.ino, .size = 1, .ctime_ns = 1};
 	*ret_info = info;
+	return 0;
+}
+
+/* Of the package "tools" come the programs of /usr/bin; rsync has been changed since; for /usr/sbin there is
+ * no package database. */
+static inline int fake_package(void *ctx, const char *path, const struct content *content,
+			       struct package *ret_package)
+{
+	(void)ctx;
+	(void)content;
+	if (strncmp(path, "/usr/bin/", 9) != 0)
+		return strncmp(path, "/usr/sbin/", 10) == 0 ? -EOPNOTSUPP : -ENOENT;
+	if (strcmp(path, "/usr/bin/rsync") == 0)
+		return -EBADMSG;
+	strcpy(ret_package->name, "tools");
+	strcpy(ret_package->version, "1.0-1");
 	return 0;
 }
 
@@ -262,6 +280,7 @@ static const struct policy_resolver fake_resolver = {
 	.members = fake_members,
 	.path = fake_path,
 	.program = fake_program,
+	.package = fake_package,
 	.names = fake_names,
 };
 

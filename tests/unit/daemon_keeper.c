@@ -39,10 +39,10 @@ static struct {
 	uint8_t *map; /* consumer page, producer page, data */
 	size_t page;
 	uint64_t sequence, ring;
-	bool prevents, adopted, kept, closed, canary_silent, apply_fails;
+	bool prevents, adopted, kept, closed, canary_silent, apply_fails, program_gone;
 	unsigned applied;
 	uint64_t window;
-	const char *moved;
+	const char *moved, *roles;
 } side;
 
 static const struct kernel_serving serving[] = {
@@ -90,7 +90,7 @@ void kernel_close(struct kernel *k, bool keep)
 	free(k);
 }
 
-int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation)
+int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generation)
 {
 	(void)k;
 	(void)image;
@@ -121,6 +121,21 @@ void kernel_window(struct kernel *k, uint64_t until_boot_ns)
 {
 	(void)k;
 	side.window = until_boot_ns;
+}
+
+bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx)
+{
+	struct image_program *program = image->n_programs ? &image->programs[0] : NULL;
+	struct program_found before;
+
+	(void)k;
+	if (!side.program_gone || !program)
+		return false;
+	side.program_gone = false;
+	before = program->found;
+	program->found = (struct program_found){.state = PROGRAM_MISSING};
+	fn(ctx, program, &before);
+	return true;
 }
 
 int kernel_attach(struct kernel *k)
@@ -230,9 +245,9 @@ static void write_policy(const char *mode, const char *more)
 
 	buf_printf(&text,
 		   "version: 1\nmode: %s\n%sstores:\n  ehr:\n    paths: [%s/store]\n    class: restricted\n"
-		   "roles:\n  owner: {users: [root]}\n"
+		   "roles:\n  owner: {users: [root]}\n%s"
 		   "grants:\n  - {role: owner, store: ehr, access: [read]}\n",
-		   mode, more, dir);
+		   mode, more, dir, side.roles ? side.roles : "");
 	assert_int_equal(file_replace(path_of("policy/10.yaml"), text.data, text.len, 0644), 0);
 	buf_free(&text);
 }
@@ -474,6 +489,57 @@ static void test_store_moved(void **state)
 	assert_int_equal(side.applied - applied, 2);
 }
 
+static void write_program(const char *text)
+{
+	assert_int_equal(file_replace(path_of("tool"), text, strlen(text), 0755), 0);
+}
+
+static void wait_for(const char *needle, unsigned n)
+{
+	for (int i = 0; i < 500 && count_entries(needle) < n; i++)
+		usleep(20000);
+}
+
+/* The program is replaced; the policy is read anew, first by itself, then because an admin wants it. */
+static void *script_programs(void *arg)
+{
+	(void)arg;
+	write_program("two");
+	side.moved = dir;
+	wait_for("\"kind\":\"program_refused\"", 1);
+	side.moved = NULL;
+	json_decref(ask("reload"));
+	wait_for("\"kind\":\"program_changed\"", 1);
+	side.program_gone = true;
+	wait_for("\"kind\":\"program_refused\"", 2);
+	end_keeper();
+	return NULL;
+}
+
+static void test_programs(void **state)
+{
+	char roles[256];
+
+	(void)state;
+	snprintf(roles, sizeof(roles), "  tool: {programs: [%s]}\n", path_of("tool"));
+	side.roles = roles;
+	write_program("one");
+	write_policy("enforce", "");
+	assert_int_equal(live(script_programs), EXIT_GOOD);
+	side.roles = NULL;
+	write_policy("enforce", "");
+	assert_int_equal(count_entries("\"kind\":\"program_refused\""), 2);
+	assert_int_equal(count_entries("\"kind\":\"program_changed\""), 1);
+	assert_int_equal(count_entries("\"reason\":\"missing\",\"roles\":[],\"refused\":[\"tool\"]"), 1);
+	/* printf one | sha256sum */
+	assert_int_equal(
+		count_entries(
+			"\"refused\":[\"tool\"],\"sha256_before\":\"7692c3ad3540bb803c020b3aee66cd8887123234"
+			"ea0c6e7143c0add73ff431ed\",\"sha256\":\"3fc4ccfe745870e2c0d99f71f30ff0656c8dedd4"
+			"1cc1d7d3d376b0dbe685e2f3\""),
+		1);
+}
+
 static void *script_dead_signer(void *arg)
 {
 	(void)arg;
@@ -558,10 +624,10 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_signer_dies),
-		cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved), cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -118,11 +118,68 @@ static void dimensions(void **state)
 	assert_int_equal(bits(&image->groups[1].roles), 1 << BOTH);
 	assert_int_equal(image->n_programs, 2); /* two names of restic are one */
 	assert_string_equal(image->programs[0].path, "/usr/bin/restic");
-	assert_int_equal(bits(&image->programs[0].roles), 1 << TOOL | 1 << BOTH);
-	assert_int_equal(image->programs[0].sha256[31], 42);
+	assert_int_equal(bits(&image->programs[0].named), 1 << TOOL | 1 << BOTH);
+	assert_int_equal(image->programs[0].found.content.sha256[31], 42);
 	assert_int_equal(policy_image_program_by_inode(image, 2049, 40), 1);
 	assert_int_equal(policy_image_program_by_inode(image, 2050, 40), -1);
 	assert_int_equal(policy_image_program_by_path(image, "/usr/bin/resti"), -1);
+}
+
+static const char digests[] = "version: 1\nmode: enforce\n"
+			      "stores:\n  ehr: {paths: [/srv/records]}\n"
+			      "roles:\n"
+			      "  loaded: {programs: [/usr/bin/restic]}\n"
+			      "  packaged: {programs: [{path: /usr/bin/restic-link, digest: packaged}]}\n"
+			      "  listed: {programs: [{path: /usr/bin/restic, digest: "
+			      "[sha256:0101010101010101010101010101010101010101010101010101010101010101,"
+			      " sha256:0202020202020202020202020202020202020202020202020202020202020202]}]}\n"
+			      "grants:\n"
+			      "  - {role: loaded, store: ehr, access: [list]}\n"
+			      "  - {role: packaged, store: ehr, access: [read]}\n"
+			      "  - {role: listed, store: ehr, access: [write]}\n";
+
+enum { LOADED, PACKAGED, LISTED };
+
+static struct policy_image *compile_digests(void)
+{
+	struct policy *policy = policy_new();
+	struct policy_image *image = NULL;
+
+	assert_int_equal(policy_add_text(policy, "p.yaml", digests, strlen(digests)), 0);
+	assert_int_equal(policy_check(policy, &fake_env), 0);
+	assert_int_equal(policy_compile(policy, &image), 0);
+	policy_free(policy);
+	return image;
+}
+
+static void roles_go_by_content(void **state)
+{
+	struct policy_image *image = compile_digests(), *again = compile_digests();
+	struct image_program *restic = &image->programs[0];
+	uint8_t sha256[POLICY_DIGEST_SIZE];
+	struct role_set roles;
+
+	(void)state;
+	assert_int_equal(image->n_programs, 1);
+	assert_int_equal(bits(&restic->named), 1 << LOADED | 1 << PACKAGED | 1 << LISTED);
+	assert_int_equal(bits(&restic->found.roles), 1 << LOADED | 1 << PACKAGED);
+	assert_false(image_program_accepted(restic));
+	image_program_roles(restic, restic->found.content.sha256, false, &roles);
+	assert_int_equal(bits(&roles), 1 << LOADED);
+	for (int i = 0; i <= 3; i++) {
+		memset(sha256, i, sizeof(sha256));
+		image_program_roles(restic, sha256, false, &roles);
+		assert_int_equal(bits(&roles), i == 1 || i == 2 ? 1 << LISTED : 0);
+		image_program_roles(restic, sha256, true, &roles);
+		assert_int_equal(bits(&roles), 1 << PACKAGED | (i == 1 || i == 2 ? 1 << LISTED : 0));
+	}
+	/* The same policy, read anew for another reason than the program, which has changed since. */
+	memset(again->programs[0].found.content.sha256, 9, POLICY_DIGEST_SIZE);
+	memset(again->programs[0].loaded_sha256, 9, POLICY_DIGEST_SIZE);
+	image_keep_loaded(again, image);
+	assert_int_equal(bits(&again->programs[0].found.roles), 1 << PACKAGED);
+	policy_image_free(again);
+	policy_image_free(image);
 }
 
 static const uint32_t clinicians[] = {5, 2000};
@@ -286,6 +343,7 @@ static void the_host_section(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(roles_go_by_content),
 		cmocka_unit_test(stores_and_roots),
 		cmocka_unit_test(dimensions),
 		cmocka_unit_test(decisions_name_their_grant),

@@ -32,7 +32,7 @@ static int set_up(void **state)
 	canonical = realpath(made, NULL);
 	snprintf(scene->directory, sizeof(scene->directory), "%s", canonical);
 	free(canonical);
-	scene->resolver = resolver_host_new();
+	scene->resolver = resolver_host_new(NULL);
 	*state = scene;
 	return scene->resolver ? 0 : -1;
 }
@@ -112,21 +112,21 @@ static void programs_are_digested(void **state)
 	assert_int_equal(symlink("tool", link), 0);
 	assert_int_equal(r->program(r->ctx, link, &info), 0);
 	assert_string_equal(info.path.canonical, path);
-	hex_encode(info.sha256, sizeof(info.sha256), hex);
+	hex_encode(info.content.sha256, sizeof(info.content.sha256), hex);
 	/* FIPS 180-2, appendix B.1 */
 	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-	assert_false(info.script);
+	assert_false(info.content.script);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(info.path.ino, st.st_ino);
 	assert_int_equal(info.path.dev, st.st_dev);
 	policy_path_info_clear(&info.path);
 	make_file(scene, "script", "#!/bin/sh\n", 0755, path);
 	assert_int_equal(r->program(r->ctx, path, &info), 0);
-	assert_true(info.script);
+	assert_true(info.content.script);
 	policy_path_info_clear(&info.path);
 	make_file(scene, "plain", "#", 0755, path);
 	assert_int_equal(r->program(r->ctx, path, &info), 0);
-	assert_false(info.script);
+	assert_false(info.content.script);
 	policy_path_info_clear(&info.path);
 }
 

@@ -73,7 +73,7 @@ static char directory[] = "/tmp/muniment-mounts-XXXXXX";
 
 static void inside_sees_through_bind_mounts(void **state)
 {
-	struct policy_resolver *r = resolver_host_new();
+	struct policy_resolver *r = resolver_host_new(NULL);
 	struct policy_path_info sub = {0}, bound = {0}, odd = {0};
 	char path[128];
 
@@ -99,7 +99,7 @@ static void inside_sees_through_bind_mounts(void **state)
 /* Checks a policy with these stores; returns how many findings of the kind there are. */
 static size_t findings_of(const char *stores, enum policy_finding_id id)
 {
-	struct policy_resolver *r = resolver_host_new();
+	struct policy_resolver *r = resolver_host_new(NULL);
 	struct policy *policy = policy_new();
 	struct policy_env env = {.resolver = r};
 	char text[1024];

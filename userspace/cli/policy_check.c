@@ -52,7 +52,7 @@ static void render(const struct policy *policy, bool json, struct buf *out)
 /* Returns 0, -EINVAL for a policy with errors, or another -errno. */
 static int check_and_show(const struct args_list *files, bool json)
 {
-	struct policy_resolver *resolver = resolver_host_new();
+	struct policy_resolver *resolver = resolver_host_new(NULL);
 	struct policy *policy = policy_new();
 	struct policy_env env = {.resolver = resolver};
 	struct buf out = {0};

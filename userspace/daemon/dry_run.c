@@ -82,7 +82,7 @@ int dry_run(const struct config *config)
 	bool can_prevent = false;
 	int status;
 
-	if (!policy_load(config, &loaded)) {
+	if (!policy_load(config, NULL, &loaded)) {
 		log_error("out of memory");
 		return EXIT_CANNOT;
 	}

@@ -37,7 +37,7 @@ static bool on_control(void *ctx, const struct control_request *request, struct 
 		keeper_status(k, answer);
 		return true;
 	case CONTROL_RELOAD:
-		keeper_reload(k, "muniment reload");
+		keeper_reload(k, "muniment reload", true);
 		return false;
 	default:
 		keeper_asked(k, request, answer);
@@ -112,6 +112,7 @@ int keeper_new(const struct config *config, struct signer *signer, struct keeper
 	k->started_ms = (host_boot_ns() + (uint64_t)host_boot_offset_ns()) / MS;
 	k->watchdog_ns = notify_watchdog_ns();
 	k->sequences = calloc(k->cpus, sizeof(*k->sequences));
+	k->contents = content_cache_new(); /* without, digests are taken anew each time */
 	/* Signals first: threads inherit the mask, and none of them is to be interrupted. */
 	err = k->sequences ? open_signals(k) : -ENOMEM;
 	status = err ? EXIT_CANNOT : keeper_start(k);
@@ -140,7 +141,7 @@ static void take_signals(struct keeper *k)
 		switch (info.ssi_signo) {
 		case SIGHUP:
 			sink_reopen(k->sink);
-			keeper_reload(k, "SIGHUP");
+			keeper_reload(k, "SIGHUP", true);
 			break;
 		case SIGCHLD:
 			if (waitpid(k->signer->pid, NULL, WNOHANG) != k->signer->pid)
@@ -166,6 +167,10 @@ static void beat(struct keeper *k, uint64_t now_ns)
 	if (now_ns - k->watched_ns >= WATCH_MS * MS) {
 		k->watched_ns = now_ns;
 		keeper_watch(k);
+	}
+	if (now_ns - k->programs_ns >= PROGRAMS_MS * MS) {
+		k->programs_ns = now_ns;
+		keeper_watch_programs(k);
 	}
 	if (now_ns - k->drained_ns >= DRAIN_MS * MS / 2)
 		keeper_drain(k, now_ns);
@@ -296,6 +301,8 @@ bool keeper_free(struct keeper *k)
 	if (k->lock_fd >= 0)
 		close(k->lock_fd);
 	keeper_own_free(k);
+	if (ended)
+		content_cache_free(k->contents);
 	free(k->sequences);
 	free(k);
 	return ended;

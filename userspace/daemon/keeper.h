@@ -26,6 +26,7 @@
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
+#define PROGRAMS_MS    150  /* at every drain: a program that changed is found twice, as it settles, within a second */
 #define PACE_IDLE      10   /* nice values */
 #define KEEPER_OWN_MAX 16
 #define PACE_BUSY      0
@@ -55,6 +56,7 @@ struct keeper {
 	struct control *control;
 	int epoll_fd, signal_fd, timer_fd, lock_fd, reload_fd;
 	struct reload *reload;
+	struct content_cache *contents; /* the reload's thread has it while it runs */
 	enum keeper_end end;
 	unsigned cpus;
 	uint64_t *sequences; /* scratch, cpus */
@@ -65,7 +67,8 @@ struct keeper {
 	uint64_t started_ms, policy_ms; /* wall clock */
 
 	/* CLOCK_MONOTONIC ns; 0: never yet. */
-	uint64_t started_ns, drained_ns, committed_ns, canary_ns, watched_ns, full_ns, retried_ns, pinged_ns;
+	uint64_t started_ns, drained_ns, committed_ns, canary_ns, watched_ns, programs_ns, full_ns,
+		retried_ns, pinged_ns;
 	uint64_t batch_position; /* of the ring, before the batch that was read last */
 	int nice;		 /* of every thread */
 	bool canary_silent;
@@ -129,18 +132,26 @@ void keeper_pace_start(void);
 void keeper_pace(struct keeper *k);
 
 /* keeper_policy.c */
-/* Brings a loaded policy into force and takes its image. 0 or -errno, when the former stays in force. */
-int keeper_apply(struct keeper *k, struct policy_loaded *loaded);
+/*
+ * Brings a loaded policy into force and takes its image. 0 or -errno, when the former stays in force. asked: by an
+ * admin, so that whatever now lies under a program's path is meant; else programs that changed stay refused.
+ */
+int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked);
 void keeper_write_policy_event(struct keeper *k, const char *who);
+
+/* keeper_programs.c */
+/* Of a policy that came into force: writes which programs were refused, and which changed since the former one. */
+void keeper_tell_programs(struct keeper *k);
+void keeper_watch_programs(struct keeper *k);
 
 /* keeper_reload.c */
 int keeper_reload_new(struct keeper *k);
 /*
  * Reads the policy anew, on a thread: a directory service that does not answer must not keep records waiting.
- * who, for the entry: "SIGHUP", "muniment reload" (static text). Clients of the control socket are answered
- * when it is done.
+ * who, for the entry: "SIGHUP", "muniment reload" (static text); asked as for keeper_apply. Clients of the control
+ * socket are answered when it is done.
  */
-void keeper_reload(struct keeper *k, const char *who);
+void keeper_reload(struct keeper *k, const char *who, bool asked);
 /* When reload_fd is readable: brings it into force, or says why not. */
 void keeper_reload_done(struct keeper *k);
 /* False: its thread hangs. */

@@ -27,14 +27,17 @@ static int check_strength(struct keeper *k, const struct policy_image *image, st
 	return -EPERM;
 }
 
-int keeper_apply(struct keeper *k, struct policy_loaded *loaded)
+int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked)
 {
 	struct policy_image *image = loaded->image;
+	const struct policy_image *former = ocsf_policy(recorder_ocsf(k->recorder));
 	uint32_t generation = recorder_next_generation(k->recorder, image->sha256);
 	int err = check_strength(k, image, &loaded->messages);
 
 	if (err)
 		return err;
+	if (former && !asked)
+		image_keep_loaded(image, former);
 	err = kernel_apply(k->kernel, image, generation);
 	if (err) {
 		buf_printf(&loaded->messages, "the policy cannot be brought into force: %s\n",
@@ -73,6 +76,7 @@ void keeper_write_policy_event(struct keeper *k, const char *who)
 	json_u64(b, "roles", image->n_roles);
 	json_u64(b, "grants", image->n_grants);
 	keeper_event_end(k);
+	keeper_tell_programs(k);
 	if (!k->degraded)
 		return;
 	b = recorder_event(k->recorder, OCSF_DEGRADED,

@@ -19,10 +19,13 @@
 /* The thread owns loaded and good while running. */
 struct reload {
 	const struct config *config;
+	struct content_cache *contents;
 	int fd;
 	bool running;
 	const char *who;
+	bool asked;
 	const char *again; /* asked for meanwhile: what is being read may be older than the request */
+	bool asked_again;
 	pthread_t thread;
 	bool good;
 	struct policy_loaded loaded;
@@ -35,6 +38,7 @@ int keeper_reload_new(struct keeper *k)
 		return -ENOMEM;
 	k->reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	k->reload->config = k->config;
+	k->reload->contents = k->contents;
 	k->reload->fd = k->reload_fd;
 	return k->reload_fd < 0 ? -errno : 0;
 }
@@ -43,7 +47,7 @@ static void *reload_main(void *arg)
 {
 	struct reload *r = arg;
 
-	r->good = policy_load(r->config, &r->loaded);
+	r->good = policy_load(r->config, r->contents, &r->loaded);
 	eventfd_write(r->fd, 1);
 	return NULL;
 }
@@ -77,28 +81,30 @@ static void write_refusal(struct keeper *k, const char *who, const struct policy
 	keeper_event_end(k);
 }
 
-void keeper_reload(struct keeper *k, const char *who)
+void keeper_reload(struct keeper *k, const char *who, bool asked)
 {
 	struct reload *r = k->reload;
 
 	if (r->running) {
 		r->again = who;
+		r->asked_again |= asked;
 		return;
 	}
 	notify_reloading();
 	r->who = who;
+	r->asked = asked;
 	r->running = pthread_create(&r->thread, NULL, reload_main, r) == 0;
 	if (r->running)
 		return;
 	/* No thread to be had: rather late than not at all. */
-	r->good = policy_load(r->config, &r->loaded);
+	r->good = policy_load(r->config, r->contents, &r->loaded);
 	eventfd_write(r->fd, 1);
 }
 
 static void conclude(struct keeper *k)
 {
 	struct reload *r = k->reload;
-	bool accepted = r->good && r->loaded.image && !keeper_apply(k, &r->loaded);
+	bool accepted = r->good && r->loaded.image && !keeper_apply(k, &r->loaded, r->asked);
 	struct buf answer = {0};
 
 	if (accepted) {
@@ -123,6 +129,7 @@ void keeper_reload_done(struct keeper *k)
 {
 	struct reload *r = k->reload;
 	const char *again;
+	bool asked;
 	eventfd_t count;
 
 	if (eventfd_read(r->fd, &count))
@@ -132,9 +139,11 @@ void keeper_reload_done(struct keeper *k)
 	r->running = false;
 	conclude(k);
 	again = r->again;
+	asked = r->asked_again;
 	r->again = NULL;
+	r->asked_again = false;
 	if (again)
-		keeper_reload(k, again);
+		keeper_reload(k, again, asked);
 }
 
 bool keeper_reload_free(struct keeper *k)

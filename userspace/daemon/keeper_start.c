@@ -54,7 +54,7 @@ static int lock_run_dir(struct keeper *k)
 
 static int open_policy(struct keeper *k, struct policy_loaded *loaded)
 {
-	if (!policy_load(k->config, loaded)) {
+	if (!policy_load(k->config, k->contents, loaded)) {
 		log_error("out of memory while reading the policy");
 		return EXIT_CANNOT;
 	}
@@ -221,7 +221,7 @@ static int enforce(struct keeper *k, struct policy_loaded *loaded)
 	buf_reset(&loaded->messages);
 	if (k->config->protect && keeper_own_paths(k))
 		return EXIT_CANNOT;
-	err = keeper_apply(k, loaded);
+	err = keeper_apply(k, loaded, true);
 	if (err) {
 		log_error("%.*s", (int)(loaded->messages.len ? loaded->messages.len - 1 : 0),
 			  loaded->messages.data ? loaded->messages.data : "");

@@ -53,7 +53,7 @@ static void watch_counters(struct keeper *k)
 		json_u64(b, "count", now.missed_runs - k->counters.missed_runs);
 		keeper_event_end(k);
 		/* A link out of a store may be among them: the scan finds files of several names. */
-		keeper_reload(k, "a program that the kernel skipped");
+		keeper_reload(k, "a program that the kernel skipped", false);
 	}
 	k->counters = now;
 	k->counters_known = true;
@@ -88,7 +88,7 @@ static void watch_stores(struct keeper *k)
 		return;
 	if (!lstat(path, &st)) {
 		k->moved_ns = host_monotonic_ns();
-		keeper_reload(k, "a change of a store's path");
+		keeper_reload(k, "a change of a store's path", false);
 	}
 }
 
@@ -120,7 +120,7 @@ void keeper_watch(struct keeper *k)
 	if (changed) {
 		log_info("users or groups changed; the policy is resolved anew");
 		enrich_forget_names(recorder_enrich(k->recorder));
-		keeper_reload(k, "a change of users or groups");
+		keeper_reload(k, "a change of users or groups", false);
 	}
 	kernel_own_cgroups(k->kernel);
 	watch_stores(k);

@@ -28,10 +28,10 @@ static size_t protected_paths(const struct config *c, const char *self, struct p
 	return n;
 }
 
-static int check(const struct config *config, struct policy *policy)
+static int check(const struct config *config, struct content_cache *contents, struct policy *policy)
 {
 	struct policy_protected protected[PROTECTED_MAX];
-	struct policy_resolver *resolver = resolver_host_new();
+	struct policy_resolver *resolver = resolver_host_new(contents);
 	char self[PATH_MAX] = "";
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	struct policy_env env = {.resolver = resolver, .protected_paths = protected};
@@ -45,7 +45,8 @@ static int check(const struct config *config, struct policy *policy)
 	return err;
 }
 
-bool policy_load(const struct config *config, struct policy_loaded *ret_loaded)
+bool policy_load(const struct config *config, struct content_cache *contents,
+		 struct policy_loaded *ret_loaded)
 {
 	struct policy_loaded *l = ret_loaded;
 	struct policy *policy = policy_new();
@@ -53,7 +54,7 @@ bool policy_load(const struct config *config, struct policy_loaded *ret_loaded)
 
 	memset(l, 0, sizeof(*l));
 	if (!err)
-		err = check(config, policy);
+		err = check(config, contents, policy);
 	if (!err)
 		err = policy_compile(policy, &l->image);
 	if (policy && err != -ENOMEM) {
@@ -66,6 +67,7 @@ bool policy_load(const struct config *config, struct policy_loaded *ret_loaded)
 		l->warnings = (unsigned)policy->findings.warnings;
 	}
 	policy_free(policy);
+	content_cache_sweep(contents);
 	return err != -ENOMEM && !l->messages.failed && !l->json.failed;
 }
 

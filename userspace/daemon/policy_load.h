@@ -17,8 +17,12 @@ struct policy_loaded {
 	unsigned warnings;
 };
 
-/* Reads, checks and compiles; touches nothing. False when memory is short. Free the result in either case. */
-bool policy_load(const struct config *config, struct policy_loaded *ret_loaded);
+/*
+ * Reads, checks and compiles; touches nothing but contents, where digests of programs are kept from one load to
+ * the next (may be NULL). False when memory is short. Free the result in either case.
+ */
+bool policy_load(const struct config *config, struct content_cache *contents,
+		 struct policy_loaded *ret_loaded);
 void policy_loaded_free(struct policy_loaded *loaded);
 
 /* True when some store is to be enforced. */

@@ -115,27 +115,6 @@ static int fill_people(struct filling *f)
 	return err;
 }
 
-static int fill_programs(struct filling *f)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < f->image->n_programs; i++) {
-		const struct image_program *program = &f->image->programs[i];
-		struct object_key key = {.slot = f->slot};
-		struct identified id;
-
-		err = kernel_identify_path(f->k, program->path, &id);
-		if (err) {
-			log_error("cannot identify the program %s: %s", program->path, strerror(-err));
-			break;
-		}
-		key.id = id.id;
-		err = bpf_map_update_elem(map_fd(f->k->skel->maps.roles_by_program), &key, &program->roles,
-					  BPF_ANY);
-	}
-	return err;
-}
-
 /* A device with stores: what holds there for files of which the walk cannot tell. The strictest store
  * decides. */
 static int fill_device(struct filling *f, uint32_t dev, const struct store_rules *rules)
@@ -422,10 +401,11 @@ const char *kernel_root_changed(const struct kernel *k)
 	return NULL;
 }
 
-int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation)
+int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generation)
 {
 	struct control *control = &k->skel->data_control->control;
 	struct filling f = {.k = k, .image = image, .slot = 1 - epoch_slot(control->epoch)};
+	struct kernel_programs programs = {0};
 	int err;
 
 	f.policy = &control->slots[f.slot];
@@ -438,7 +418,7 @@ int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t ge
 	if (!err)
 		err = fill_people(&f);
 	if (!err)
-		err = fill_programs(&f);
+		err = kernel_fill_programs(k, image, f.slot, &programs);
 	if (!err)
 		err = fill_stores(&f);
 	if (!err)
@@ -448,10 +428,13 @@ int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t ge
 	control->keeper = 0;
 	if (err) {
 		kernel_roots_free(&f.roots);
+		kernel_programs_free(&programs);
 		return err;
 	}
 	switch_to(&f, generation);
 	keep_roots(k, &f.roots, generation);
+	kernel_programs_free(&k->programs);
+	k->programs = programs;
 	if (f.marked)
 		log_info("%llu files of several names are guarded by inode", (unsigned long long)f.marked);
 	return 0;

@@ -130,9 +130,11 @@ static const struct table_row table[] = {
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_creds_for_exec)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_prctl)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_alloc)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_check_security)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_committed_creds)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__task_prctl)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__task_alloc)},
+	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__bprm_check)},
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
 };

@@ -10,8 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bpf/abi.h"
-struct policy_image;
+#include "policy/image.h"
 
 struct kernel;
 struct ring;
@@ -60,10 +59,23 @@ void kernel_close(struct kernel *k, bool keep);
 
 /*
  * Resolves the image's stores and programs to inodes, fills the idle slot and switches to it: atomic for
- * every access. generation numbers the policy in the records that follow. 0 or -errno; on error the former
+ * every access. Of each program, image->programs[i].found tells what it was found to be: one that no role accepts
+ * is no error. generation numbers the policy in the records that follow. 0 or -errno; on error the former
  * policy is in force.
  */
-int kernel_apply(struct kernel *k, const struct policy_image *image, uint32_t generation);
+int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generation);
+
+/*
+ * Looks whether the programs of the image in force are what they were; where not, finds anew which roles accept
+ * them, and puts that in force. Each program whose content or roles came to differ is handed to fn, with what was
+ * found before. A program that is being written has no role, and is told of once it is done or after
+ * KERNEL_BUSY_MS. Costs a stat(2) per program; to be called a few times a second.
+ * True when anything changed.
+ */
+#define KERNEL_BUSY_MS 600
+typedef void (*kernel_changed_fn)(void *ctx, const struct image_program *program,
+				  const struct program_found *before);
+bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx);
 
 /* Attaches every operation by its mechanism; then detaches links that an earlier daemon left. 0 or -errno. */
 int kernel_attach(struct kernel *k);

@@ -308,6 +308,7 @@ void kernel_close(struct kernel *k, bool keep)
 		close(k->canary_fd);
 	kernel_roots_free(&k->roots[0]);
 	kernel_roots_free(&k->roots[1]);
+	kernel_programs_free(&k->programs);
 	free(k);
 }
 

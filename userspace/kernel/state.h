@@ -26,6 +26,25 @@ struct kernel_roots {
 	uint32_t n;
 };
 
+/* A program of the policy in force; its index is the image's. */
+struct kernel_program {
+	struct object_id id; /* of what lies under its path */
+	struct content_stamp stamp;
+	struct content content;	 /* that it has as long as both stay */
+	bool known;		 /* there is something, and the above is about it */
+	struct object_id former; /* what had roles last, if known */
+	bool had_roles;
+	char package[PACKAGE_NAME_MAX + 1]; /* that brought an accepted content last */
+	uint64_t busy_ns;		    /* CLOCK_MONOTONIC, since when it is PROGRAM_BUSY; 0: it is not */
+	struct program_found told;	    /* what the caller knows */
+};
+
+struct kernel_programs {
+	struct kernel_program *items;
+	size_t n;
+	uint64_t packages_ns; /* as packages_changed_ns told last */
+};
+
 struct kernel {
 	struct muniment_bpf *skel;
 	struct btf *btf; /* the kernel's, while programs are loaded */
@@ -41,6 +60,7 @@ struct kernel {
 	struct kernel_serving serving[KERNEL_SERVING_MAX];
 	unsigned n_serving;
 	struct kernel_roots roots[2]; /* of the policy in force, and of the one before */
+	struct kernel_programs programs;
 	char canary_path[PATH_MAX];
 	int canary_fd;	       /* opened before any rule held, for the read probe */
 	unsigned canary_asked; /* with tracing: probes whose record has not come back */
@@ -69,6 +89,22 @@ int kernel_identify(struct kernel *k, const int *fds, unsigned n, struct identif
 
 /* The same for one path, without following a last symbolic link. */
 int kernel_identify_path(struct kernel *k, const char *path, struct identified *ret_id);
+
+/* --- programs.c --- */
+
+/*
+ * Finds every program of the image and fills roles_by_program of a slot, which is empty. What lies there, and which
+ * roles accept it, goes to image->programs[i].found. *ret_programs is the caller's. 0 or -errno.
+ */
+int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t slot,
+			 struct kernel_programs *ret_programs);
+void kernel_programs_free(struct kernel_programs *programs);
+
+/* --- running.c --- */
+
+/* Opens, for reading, the executable of some process that is this file by stat(2), whether or not it still has a
+ * name. A descriptor, or -ENOENT. */
+int kernel_open_running(uint64_t dev, uint64_t ino);
 
 /* --- scan.c --- */
 

@@ -137,6 +137,21 @@ const struct policy_image *ocsf_policy(const struct ocsf *o)
 	return o->policies[0].image;
 }
 
+const struct policy_image *ocsf_former_policy(const struct ocsf *o)
+{
+	return o->policies[1].image;
+}
+
+struct policy_image *ocsf_policy_programs(struct ocsf *o)
+{
+	return o->policies[0].image;
+}
+
+void ocsf_programs_changed(struct ocsf *o)
+{
+	cache_clear(o->actors);
+}
+
 const struct ocsf_policy *ocsf_find_policy(const struct ocsf *o, uint32_t generation)
 {
 	for (int i = 0; i < 2; i++) {

@@ -39,6 +39,11 @@ void ocsf_free(struct ocsf *o);
  */
 int ocsf_set_policy(struct ocsf *o, uint32_t generation, struct policy_image *image);
 const struct policy_image *ocsf_policy(const struct ocsf *o);
+/* The one before, as long as records may refer to it; NULL for none. */
+const struct policy_image *ocsf_former_policy(const struct ocsf *o);
+/* The image in force, to note what its programs were found to be; then what was answered by it is forgotten. */
+struct policy_image *ocsf_policy_programs(struct ocsf *o);
+void ocsf_programs_changed(struct ocsf *o);
 
 /*
  * Who knows the path of a store's root by its number in records of a generation; NULL: not known. Without one
@@ -80,7 +85,9 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(APPROVAL_ASKED, "approval_asked", 99, 3, true, true)                                               \
 	X(STOP_ASKED, "stop_asked", 4, 3, true, true)                                                        \
 	X(MAINTENANCE, "maintenance", 99, 3, true, true)                                                     \
-	X(MAINTENANCE_END, "maintenance_end", 99, 2, false, true)
+	X(MAINTENANCE_END, "maintenance_end", 99, 2, false, true)                                            \
+	X(PROGRAM_CHANGED, "program_changed", 8, 1, false, true)                                             \
+	X(PROGRAM_REFUSED, "program_refused", 99, 4, true, false)
 
 enum ocsf_kind {
 	OCSF_INVALID = 0,

@@ -26,8 +26,10 @@ struct policy *policy_new(void)
 
 static void free_role(struct policy_role *role)
 {
-	for (size_t i = 0; i < role->n_programs; i++)
+	for (size_t i = 0; i < role->n_programs; i++) {
 		policy_path_info_clear(&role->programs[i].info.path);
+		free(role->programs[i].digests);
+	}
 	free(role->programs);
 	free(role->users.items);
 	free(role->groups.items);

@@ -27,6 +27,9 @@ void check_stores(struct checker *ck);
 void check_roles(struct checker *ck);
 void check_host(struct checker *ck);
 
+/* Programs, for check_roles. */
+void check_programs(struct checker *ck);
+
 /* Lists the members of a group, once for each group. */
 void membership_gather(struct checker *ck, const struct policy_principal *group);
 bool membership_has(const struct policy_membership *members, uint32_t uid);

@@ -16,12 +16,6 @@ static void set_role(struct role_set *set, size_t role)
 	set->words[role / 64] |= 1ull << (role % 64);
 }
 
-static void merge_roles(struct role_set *into, const struct role_set *from)
-{
-	for (int i = 0; i < ROLE_WORDS; i++)
-		into->words[i] |= from->words[i];
-}
-
 static int copy_files(const struct policy *policy, struct policy_image *image)
 {
 	image->files = calloc(policy->n_files + 1, sizeof(*image->files));
@@ -240,59 +234,6 @@ out:
 	return rc;
 }
 
-static int compare_programs(const void *a, const void *b)
-{
-	const struct image_program *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
-/* Two names of one file are one program. */
-static void merge_programs(struct policy_image *image)
-{
-	size_t kept = 0;
-
-	qsort(image->programs, image->n_programs, sizeof(*image->programs), compare_programs);
-	for (size_t i = 1; i < image->n_programs; i++) {
-		if (strcmp(image->programs[i].path, image->programs[kept].path) == 0) {
-			merge_roles(&image->programs[kept].roles, &image->programs[i].roles);
-			free(image->programs[i].path);
-		} else {
-			image->programs[++kept] = image->programs[i];
-		}
-	}
-	if (image->n_programs)
-		image->n_programs = kept + 1;
-}
-
-static int build_programs(const struct policy *policy, struct policy_image *image)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < policy->n_roles; i++)
-		total += policy->roles[i].n_programs;
-	image->programs = calloc(total + 1, sizeof(*image->programs));
-	if (!image->programs)
-		return -ENOMEM;
-	for (size_t i = 0; i < policy->n_roles; i++) {
-		for (size_t k = 0; k < policy->roles[i].n_programs; k++) {
-			const struct policy_program_info *info = &policy->roles[i].programs[k].info;
-			struct image_program *program = &image->programs[image->n_programs];
-
-			program->path = strdup(info->path.canonical);
-			if (!program->path)
-				return -ENOMEM;
-			image->n_programs++;
-			program->dev = info->path.dev;
-			program->ino = info->path.ino;
-			memcpy(program->sha256, info->sha256, sizeof(program->sha256));
-			set_role(&program->roles, i);
-		}
-	}
-	merge_programs(image);
-	return 0;
-}
-
 int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 {
 	struct policy_image *image;
@@ -309,7 +250,7 @@ int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 	if ((rc = copy_files(policy, image)) < 0 || (rc = copy_stores(policy, image)) < 0 ||
 	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_roles(policy, image)) < 0 ||
 	    (rc = build_users(policy, image)) < 0 || (rc = build_groups(policy, image)) < 0 ||
-	    (rc = build_programs(policy, image)) < 0 || (rc = copy_host(policy, image)) < 0) {
+	    (rc = image_build_programs(policy, image)) < 0 || (rc = copy_host(policy, image)) < 0) {
 		policy_image_free(image);
 		return rc;
 	}
@@ -329,8 +270,7 @@ void policy_image_free(struct policy_image *image)
 		free(image->roots[i].path);
 	for (size_t i = 0; i < image->n_roles; i++)
 		free(image->roles[i].name);
-	for (size_t i = 0; i < image->n_programs; i++)
-		free(image->programs[i].path);
+	image_free_programs(image);
 	free(image->approvers);
 	free(image->files);
 	free(image->stores);
@@ -338,7 +278,6 @@ void policy_image_free(struct policy_image *image)
 	free(image->roles);
 	free(image->users);
 	free(image->groups);
-	free(image->programs);
 	free(image->grants);
 	free(image);
 }

@@ -32,7 +32,7 @@ long policy_image_program_by_path(const struct policy_image *image, const char *
 long policy_image_program_by_inode(const struct policy_image *image, uint64_t dev, uint64_t ino)
 {
 	for (size_t i = 0; i < image->n_programs; i++) {
-		if (image->programs[i].dev == dev && image->programs[i].ino == ino)
+		if (image->programs[i].found.key.dev == dev && image->programs[i].found.key.ino == ino)
 			return (long)i;
 	}
 	return -1;
@@ -89,7 +89,7 @@ void policy_actor_roles(const struct policy_image *image, const struct policy_ac
 	else if (user)
 		add_roles(&roles.by_group, &user->roles.by_membership);
 	if (actor->program >= 0 && (size_t)actor->program < image->n_programs)
-		add_roles(&roles.by_program, &image->programs[actor->program].roles);
+		add_roles(&roles.by_program, &image->programs[actor->program].found.roles);
 	*ret_dimensions = roles;
 }
 

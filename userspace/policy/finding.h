@@ -71,8 +71,11 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(LOOKUP_FAILED, "lookup-failed", ERROR)                                                             \
 	X(GROUP_EMPTY, "group-empty", WARNING)                                                               \
 	X(ROLE_NOBODY, "role-nobody", WARNING)                                                               \
+	X(DUPLICATE_PROGRAM, "duplicate-program", ERROR)                                                     \
+	X(NO_PACKAGES, "no-packages", ERROR)                                                                 \
+	X(PROGRAM_DIGEST, "program-digest", WARNING)                                                         \
 	X(PROGRAM_TYPE, "program-type", ERROR)                                                               \
-	X(PROGRAM_SCRIPT, "program-script", ERROR)                                                           \
+	X(PROGRAM_SCRIPT, "program-script", WARNING)                                                         \
 	X(PROGRAM_INTERPRETER, "program-interpreter", WARNING)                                               \
 	X(PROGRAM_WRITABLE, "program-writable", WARNING)
 

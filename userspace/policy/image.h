@@ -41,12 +41,38 @@ struct image_group { /* sorted by gid */
 	struct role_set roles;
 };
 
-struct image_program { /* sorted by path */
-	char *path;    /* canonical */
-	uint64_t dev;  /* stat(2) */
-	uint64_t ino;
+struct image_digest { /* a content that some roles accept */
 	uint8_t sha256[POLICY_DIGEST_SIZE];
 	struct role_set roles;
+};
+
+enum program_state {
+	PROGRAM_INVALID,
+	PROGRAM_FOUND,
+	PROGRAM_MISSING,
+	PROGRAM_UNREADABLE, /* or no regular file */
+	PROGRAM_BUSY,	    /* open for writing, or written a moment ago: its content may still change */
+};
+
+/* What lies under a program's path, as it was seen last. */
+struct program_found {
+	enum program_state state;
+	struct content_key key; /* stat(2); all 0 when nothing is there */
+	struct content content; /* with PROGRAM_FOUND */
+	struct package package; /* that has this content; without a name where none has, or nobody asked */
+	struct role_set roles;	/* that accept it */
+};
+
+struct image_program {	       /* sorted by path */
+	char *path;	       /* canonical */
+	struct role_set named; /* all roles that name it */
+	/* Of these: what they accept. Whatever lay there when the policy was loaded; what a package brought. */
+	struct role_set loaded;
+	struct role_set packaged;
+	struct image_digest *digests; /* and what they list */
+	size_t n_digests;
+	uint8_t loaded_sha256[POLICY_DIGEST_SIZE];
+	struct program_found found;
 };
 
 struct image_grant { /* in the order of the sources */
@@ -109,6 +135,25 @@ struct policy_decision {
 	 * when denied. */
 	long grant;
 };
+
+/*
+ * The roles that accept this content of a program, packaged telling whether a package brought it.
+ */
+void image_program_roles(const struct image_program *program, const uint8_t sha256[POLICY_DIGEST_SIZE],
+			 bool packaged, struct role_set *ret_roles);
+
+/* True when every role that names the program accepts what was found there. */
+bool image_program_accepted(const struct image_program *program);
+
+/*
+ * What the roles of the former policy took for their programs stays that: for a policy that is read anew because
+ * something else changed. Programs that the former one does not name are left as they are.
+ */
+void image_keep_loaded(struct policy_image *image, const struct policy_image *former);
+
+/* For compile.c: fills image->programs. 0 or -ENOMEM. */
+int image_build_programs(const struct policy *policy, struct policy_image *image);
+void image_free_programs(struct policy_image *image);
 
 /* The index of a program by its canonical path or by stat(2) numbers; -1 when the policy does not name it. */
 long policy_image_program_by_path(const struct policy_image *image, const char *path);

@@ -83,10 +83,23 @@ struct policy_principals {
 	size_t n;
 };
 
+/* A digest that a program may have, as it was written: "sha256:…". */
+struct policy_digest_word {
+	struct policy_word word;
+	uint8_t sha256[POLICY_DIGEST_SIZE];
+};
+
 struct policy_program {
 	struct policy_word word;
+	bool digests_given; /* else it is whatever lies there when the policy is loaded */
+	struct policy_place digests_at;
+	struct policy_word packaged; /* text NULL: the package database does not count */
+	struct policy_digest_word *digests;
+	size_t n_digests;
 	bool resolved;
+	size_t role;
 	struct policy_program_info info;
+	struct package package; /* that gave it this content; without a name where none did */
 };
 
 struct policy_role {

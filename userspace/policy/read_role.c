@@ -95,16 +95,23 @@ static void read_groups(struct reader *rd, const struct ynode *node, void *out)
 static void read_program(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_role *role = out;
-	struct policy_program *programs;
-	struct policy_word word;
+	struct policy_program program = {0}, *programs;
 
-	if (!read_path(rd, node, "the program", &word))
+	if (node->kind == YNODE_MAPPING)
+		read_program_mapping(rd, node, &program);
+	else
+		read_path(rd, node, "the program", &program.word);
+	if (!program.word.text) {
+		free(program.digests);
 		return;
+	}
 	programs = read_grow(rd, role->programs, role->n_programs, sizeof(*programs));
-	if (!programs)
+	if (!programs) {
+		free(program.digests);
 		return;
+	}
 	role->programs = programs;
-	programs[role->n_programs++].word = word;
+	programs[role->n_programs++] = program;
 }
 
 static void read_programs(struct reader *rd, const struct ynode *node, void *out)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define POLICY_DIGEST_SIZE 32 /* SHA-256 */
+#include "policy/packages.h"
 
 struct policy_path_info {
 	char *canonical; /* without symlinks, "." and ".."; owned by the taker */
@@ -32,8 +32,8 @@ struct policy_path_info {
 
 struct policy_program_info {
 	struct policy_path_info path;
-	uint8_t sha256[POLICY_DIGEST_SIZE];
-	bool script; /* begins with "#!": the kernel runs its interpreter */
+	struct content_key key; /* of the file whose content it is */
+	struct content content;
 };
 
 enum policy_names {
@@ -65,15 +65,21 @@ struct policy_resolver {
 	 * regular file. */
 	int (*program)(void *ctx, const char *path, struct policy_program_info *ret_info);
 
+	/* Which package gave the path (canonical) this content: 0 and errors as packages_find. */
+	int (*package)(void *ctx, const char *path, const struct content *content,
+		       struct package *ret_package);
+
 	/* Candidates for "did you mean"; what cannot be listed yields nothing. directory is for
 	 * POLICY_NAMES_DIRECTORY. */
 	void (*names)(void *ctx, enum policy_names kind, const char *directory, policy_each_name *each,
 		      void *arg);
 };
 
-/* The host this runs on. NULL when memory is short. Keeps one listing of the users from first use until
- * freed. */
-struct policy_resolver *resolver_host_new(void);
+/*
+ * The host this runs on. NULL when memory is short. Keeps one listing of the users from first use until freed.
+ * cache: where digests of programs are looked up and kept; borrowed, may be NULL.
+ */
+struct policy_resolver *resolver_host_new(struct content_cache *cache);
 void resolver_host_free(struct policy_resolver *resolver);
 
 void policy_path_info_clear(struct policy_path_info *info);

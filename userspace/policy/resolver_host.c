@@ -210,12 +210,13 @@ static void host_names(void *ctx, enum policy_names kind, const char *directory,
 	}
 }
 
-struct policy_resolver *resolver_host_new(void)
+struct policy_resolver *resolver_host_new(struct content_cache *cache)
 {
 	struct host_resolver *host = calloc(1, sizeof(*host));
 
 	if (!host)
 		return NULL;
+	host->contents = cache;
 	host->interface = (struct policy_resolver){
 		.ctx = host,
 		.user = host_user,
@@ -223,6 +224,7 @@ struct policy_resolver *resolver_host_new(void)
 		.members = host_members,
 		.path = host_path,
 		.program = host_program,
+		.package = host_package,
 		.names = host_names,
 	};
 	return &host->interface;

@@ -31,10 +31,12 @@ struct host_resolver {
 	struct host_mount *mounts;
 	size_t n_mounts;
 	bool mounts_listed;
+	struct content_cache *contents; /* borrowed */
 };
 
 int host_path(void *ctx, const char *path, struct policy_path_info *ret_info);
 int host_program(void *ctx, const char *path, struct policy_program_info *ret_info);
+int host_package(void *ctx, const char *path, const struct content *content, struct package *ret_package);
 void host_list_mounts(struct host_resolver *host, const char *directory, policy_each_name *each, void *arg);
 void host_free_mounts(struct host_resolver *host);
 

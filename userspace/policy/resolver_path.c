@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -19,7 +19,6 @@
 #include "policy/resolver_host.h"
 
 #define MOUNTINFO_MAX ((size_t)16 << 20)
-#define PROGRAM_MAX   ((off_t)4 << 30) /* bytes of a program that is digested */
 
 void policy_path_info_clear(struct policy_path_info *info)
 {
@@ -185,40 +184,33 @@ int host_path(void *ctx, const char *path, struct policy_path_info *ret_info)
 	return 0;
 }
 
-static int digest_file(int fd, uint8_t ret_sha256[POLICY_DIGEST_SIZE], bool *ret_script)
+/* The content of an open file, by the cache if its key tells that it is the same. */
+static int read_content(struct host_resolver *host, int fd, struct stat *st, struct policy_program_info *info)
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	unsigned char block[65536];
-	bool good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
-	ssize_t got = 0;
-	off_t at = 0;
-	int rc = good ? 0 : -ENOMEM;
+	uint64_t wait_ns = content_unsettled_ns(st);
+	struct timespec wait = {.tv_nsec = (long)wait_ns};
+	int err;
 
-	while (rc == 0 && (got = pread(fd, block, sizeof(block), at)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			rc = -errno;
-			break;
-		}
-		if (at == 0)
-			*ret_script = got >= 2 && block[0] == '#' && block[1] == '!';
-		if (EVP_DigestUpdate(md, block, (size_t)got) != 1)
-			rc = -EIO;
-		at += got;
-		if (at > PROGRAM_MAX)
-			rc = -EFBIG;
+	info->key = content_key(st);
+	if (content_cache_find(host->contents, &info->key, &info->content))
+		return 0;
+	/* Just written: a change within the same tick would not show. */
+	if (wait_ns) {
+		nanosleep(&wait, NULL);
+		if (fstat(fd, st) < 0)
+			return last_error();
+		info->key = content_key(st);
 	}
-	if (rc == 0 && EVP_DigestFinal_ex(md, ret_sha256, NULL) != 1)
-		rc = -EIO;
-	EVP_MD_CTX_free(md);
-	return rc;
+	err = content_read(fd, &info->content);
+	if (!err && !content_unsettled_ns(st))
+		content_cache_keep(host->contents, &info->key, &info->content);
+	return err;
 }
 
 int host_program(void *ctx, const char *path, struct policy_program_info *ret_info)
 {
 	struct policy_program_info info = {0};
-	struct stat st;
+	struct stat st = {0};
 	int fd = -1, rc = host_path(ctx, path, &info.path);
 
 	if (rc)
@@ -230,7 +222,7 @@ int host_program(void *ctx, const char *path, struct policy_program_info *ret_in
 	else if (!S_ISREG(st.st_mode))
 		rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	else
-		rc = digest_file(fd, info.sha256, &info.script);
+		rc = read_content(ctx, fd, &st, &info);
 	if (fd >= 0)
 		close(fd);
 	if (rc < 0) {
@@ -240,4 +232,10 @@ int host_program(void *ctx, const char *path, struct policy_program_info *ret_in
 	take_stat(&info.path, &st); /* of the file that was digested */
 	*ret_info = info;
 	return 0;
+}
+
+int host_package(void *ctx, const char *path, const struct content *content, struct package *ret_package)
+{
+	(void)ctx;
+	return packages_find(PACKAGES_DIR, path, content, NULL, ret_package);
 }

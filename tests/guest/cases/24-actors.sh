@@ -12,6 +12,7 @@
 S=$CASE_DIR/store
 mkdir "$S" && echo "$MARKER" >"$S/record"
 cp /usr/bin/cat ours && cp /usr/bin/cat copy && cp /usr/bin/cat "$CASE_DIR/impostor"
+printf other >>impostor # a copy would be the program, as soon as the daemon has looked
 cat >"$CASE_DIR/policy" <<END
 version: 1
 mode: enforce
