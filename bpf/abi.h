@@ -426,6 +426,18 @@ struct identified {
 	__u32 writers; /* how many have it open for writing, or mapped so */
 };
 
+/* What iter/task_file tells of a record that was open before the policy came into force. */
+struct held {
+	struct object_id file;
+	__u32 tgid;
+	__u32 fd;
+	__u32 store;
+	__u32 uid;
+	__u32 login_uid;
+	__u32 mode; /* f_mode: 1 for reading, 2 for writing */
+	char comm[COMM_SIZE];
+};
+
 #pragma GCC diagnostic pop
 
 _Static_assert(sizeof(struct record_header) == 24, "record_header");
@@ -436,5 +448,6 @@ _Static_assert(sizeof(struct object_key) == 24, "object_key");
 _Static_assert(sizeof(struct store_rules) == 296, "store_rules");
 _Static_assert(sizeof(struct program_roles) == 48, "program_roles");
 _Static_assert(sizeof(struct identified) == 48, "identified");
+_Static_assert(sizeof(struct held) == 56, "held");
 
 #endif

@@ -243,4 +243,33 @@ int iter__identify(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/* Which records of stores do processes have open? Their use is decided like any other's. */
+SEC("iter/task_file")
+int iter__held(struct bpf_iter__task_file *ctx)
+{
+	struct access access = {.mechanism = MECHANISM_TRACING};
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	u64 epoch = maps__epoch();
+	struct held out = {};
+
+	if (!task || !file || task->pid != task->tgid || own__is_task(task) ||
+	    access__is_elsewhere(file->f_inode))
+		return 0;
+	access.slot = epoch_slot(epoch);
+	if (!access__locate(file->f_inode, file->f_path.dentry, NULL, epoch, MECHANISM_TRACING, &access) ||
+	    access.place.store >= STORES_MAX)
+		return 0;
+	object__id(file->f_inode, &out.file);
+	out.tgid = task->tgid;
+	out.fd = ctx->fd;
+	out.store = access.place.store;
+	out.uid = task->real_cred->euid.val;
+	out.login_uid = actor__login_uid(task);
+	out.mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	bpf_probe_read_kernel_str(out.comm, sizeof(out.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
+	return 0;
+}
+
 #endif

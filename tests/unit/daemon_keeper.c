@@ -42,6 +42,7 @@ static struct {
 	bool prevents, adopted, kept, closed, canary_silent, apply_fails, program_gone;
 	unsigned applied;
 	uint64_t window;
+	struct held held;
 	const char *moved, *roles;
 } side;
 
@@ -104,6 +105,14 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 int kernel_protect(struct kernel *k)
 {
 	(void)k;
+	return 0;
+}
+
+int kernel_held(struct kernel *k, kernel_held_fn fn, void *ctx)
+{
+	(void)k;
+	if (side.held.tgid)
+		fn(ctx, &side.held);
 	return 0;
 }
 
@@ -489,6 +498,28 @@ static void test_store_moved(void **state)
 	assert_int_equal(side.applied - applied, 2);
 }
 
+static void *script_nothing(void *arg)
+{
+	(void)arg;
+	end_keeper();
+	return NULL;
+}
+
+/* Who has a record open already is told once, and not by a daemon that takes over from another. */
+static void test_open_before(void **state)
+{
+	(void)state;
+	side.held = (struct held){.tgid = 4242, .fd = 7, .uid = 113, .mode = 1, .comm = "reader"};
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	assert_int_equal(count_entries("\"kind\":\"open_before\""), 1);
+	assert_int_equal(count_entries("\"pid\":4242,\"name\":\"reader\",\"euid\":113"), 1);
+	side.adopted = true;
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	side.adopted = false;
+	assert_int_equal(count_entries("\"kind\":\"open_before\""), 1);
+	side.held.tgid = 0;
+}
+
 static void write_program(const char *text)
 {
 	assert_int_equal(file_replace(path_of("tool"), text, strlen(text), 0755), 0);
@@ -624,10 +655,11 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_store_moved), cmocka_unit_test(test_programs),
-		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_open_before),
+		cmocka_unit_test(test_programs),	 cmocka_unit_test(test_signer_dies),
+		cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

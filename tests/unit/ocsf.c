@@ -146,6 +146,7 @@ static void test_denied(void **state)
 	ASSERT_AT(json, "unmapped.muniment.enforced", "denied");
 	ASSERT_AT(json, "unmapped.muniment.reason", "not_granted");
 	ASSERT_AT(json, "unmapped.muniment.grant", "");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:4");
 	ASSERT_AT(
 		json, "message",
 		"user1044 as user0 with postgres[3121] was denied to open /srv/ehr/12/scan.dcm in store ehr");

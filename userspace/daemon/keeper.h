@@ -114,6 +114,9 @@ void keeper_window_watch(struct keeper *k, uint64_t now_ns);
 /* What waits and what is open, for the status. */
 void keeper_asks_status(const struct keeper *k, struct buf *b);
 
+/* keeper_held.c: one entry about the records that processes had open before they were guarded, if any. */
+void keeper_tell_held(struct keeper *k);
+
 /* keeper_ring.c */
 void keeper_drain(struct keeper *k, uint64_t now_ns);
 void keeper_commit(struct keeper *k, uint64_t now_ns);

@@ -275,6 +275,9 @@ int keeper_start(struct keeper *k)
 	status = enforce(k, &loaded);
 	if (!status)
 		status = open_outlets(k, from);
+	/* Where an earlier daemon guarded, they were decided as they were opened. */
+	if (!status && !adopted)
+		keeper_tell_held(k);
 	if (!status && k->end)
 		status = EXIT_CANNOT;
 out:

@@ -93,6 +93,13 @@ void kernel_own_cgroups(struct kernel *k);
 /* Until this moment (CLOCK_BOOTTIME, ns) what is done to the monitor is recorded, not denied; 0 ends that now. */
 void kernel_window(struct kernel *k, uint64_t until_boot_ns);
 
+/*
+ * Hands each record of a store that some process has open to fn; before kernel_protect, the daemon's own processes are among
+ * them. 0 or -errno.
+ */
+typedef void (*kernel_held_fn)(void *ctx, const struct held *held);
+int kernel_held(struct kernel *k, kernel_held_fn fn, void *ctx);
+
 /* n_serving entries, valid as long as k. */
 const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *ret_n);
 

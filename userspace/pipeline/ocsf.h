@@ -14,7 +14,7 @@
  *	metadata.original_time	nanoseconds since boot, as a string
  *	file.uid		"major:minor:inode:generation"
  *	unmapped.muniment	store, operations, hook, mechanism, gen (of the policy), grant ("file:line" of
- *				the policy), and for denials wanted, enforced, reason, flags; path_raw
+ *				the policy), and for denials rule (that of the store), wanted, enforced, reason, flags; path_raw
  *				(base64) where the path is not UTF-8
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
@@ -82,6 +82,7 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(MISSED_RUNS, "missed_runs", 99, 5, true, false)                                                    \
 	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
 	X(STORE_MOVED, "store_moved", 99, 5, true, false)                                                    \
+	X(OPEN_BEFORE, "open_before", 99, 2, false, true)                                                    \
 	X(APPROVAL_ASKED, "approval_asked", 99, 3, true, true)                                               \
 	X(STOP_ASKED, "stop_asked", 4, 3, true, true)                                                        \
 	X(MAINTENANCE, "maintenance", 99, 3, true, true)                                                     \

@@ -292,14 +292,17 @@ static void add_raw_path(struct ocsf *o, struct buf *b)
 	json_str(b, "path_raw", text->data);
 }
 
-static void add_grant(const struct image_grant *grant, const struct policy_image *image, struct buf *b)
+/* A member "file:line", the place of a rule in the policy. */
+static void add_rule(struct ocsf *o, const char *key, const struct policy_image *image, uint32_t file,
+		     uint32_t line, struct buf *b)
 {
-	const char *file = image->files[grant->file], *slash = strrchr(file, '/');
+	const char *path = image->files[file], *slash = strrchr(path, '/');
 
-	buf_reset(b);
-	buf_str(b, slash ? slash + 1 : file);
-	buf_char(b, ':');
-	buf_u64(b, grant->line);
+	buf_reset(&o->text);
+	buf_str(&o->text, slash ? slash + 1 : path);
+	buf_char(&o->text, ':');
+	buf_u64(&o->text, line);
+	json_strn(b, key, o->text.data ? o->text.data : "", o->text.len);
 }
 
 static void add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
@@ -323,10 +326,11 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 	json_u64(b, "gen", a->policy_generation);
 	if (a->wanted == VERDICT_ALLOW && policy)
 		grant = ocsf_actor_grant(actor, policy, a);
-	if (grant) {
-		add_grant(grant, policy->image, &o->text);
-		json_strn(b, "grant", o->text.data, o->text.len);
-	}
+	if (grant)
+		add_rule(o, "grant", policy->image, grant->file, grant->line, b);
+	else if (rich && policy && a->store < policy->image->n_stores)
+		add_rule(o, "rule", policy->image, policy->image->stores[a->store].file,
+			 policy->image->stores[a->store].line, b);
 	if (rich) {
 		json_str(b, "wanted", a->wanted == VERDICT_ALLOW ? "allow" : "deny");
 		json_str(b, "enforced", decode_enforced_text(a->enforced));

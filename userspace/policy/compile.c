@@ -67,6 +67,8 @@ static int copy_stores(const struct policy *policy, struct policy_image *image)
 			return -ENOMEM;
 		image->n_stores++;
 		to->class = from->class;
+		to->file = from->name.at.file;
+		to->line = from->name.at.line;
 		to->rules.mode = from->mode != STORE_MODE_INVALID ? from->mode : policy->mode;
 		to->rules.audit = from->audit;
 		rc = copy_roots(from, (uint32_t)i, image);

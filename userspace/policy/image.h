@@ -17,6 +17,8 @@ struct image_store { /* its index is its id in the kernel */
 	char *name;
 	enum policy_class class;
 	struct store_rules rules; /* granted, mode and audit as the map takes them */
+	uint32_t file;		  /* index into files: where the store is defined, */
+	uint32_t line;		  /* which is the rule that denies what no grant allows */
 };
 
 struct image_root { /* its index is record_access.root */

@@ -72,6 +72,8 @@ done
 exec 7<"$R"
 m_policy_of "$S"
 m_start
+m_entry "what was open before" ".metadata.event_code == \"open_before\" and
+	any(.unmapped.muniment.open[]; .path == \"$R\" and .pid == $$ and .fd == 7)"
 m_guarded opening
 for way in "${HELD[@]}"; do
 	m_attack "held since before: $way" "$WHO path=$R hook=file_permission operations=read" release "$way"
