@@ -26,12 +26,13 @@
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
-#define PROGRAMS_MS    150  /* at every drain: a program that changed is found twice, as it settles, within a second */
-#define PACE_IDLE      10   /* nice values */
-#define PACE_BUSY      0
-#define PACE_FULL      (-5)
-#define MOVED_MS       60000 /* between reloads for a store whose path leads elsewhere */
-#define RETRY_MS       2000  /* after the disk was full */
+#define PROGRAMS_MS                                                                                          \
+	150 /* at every drain: a program that changed is found twice, as it settles, within a second */
+#define PACE_IDLE 10 /* nice values */
+#define PACE_BUSY 0
+#define PACE_FULL (-5)
+#define MOVED_MS  60000 /* between reloads for a store whose path leads elsewhere */
+#define RETRY_MS  2000	/* after the disk was full */
 
 enum keeper_end {
 	KEEPER_RUNS = 0,
