@@ -141,7 +141,7 @@ static void take_signals(struct keeper *k)
 		switch (info.ssi_signo) {
 		case SIGHUP:
 			sink_reopen(k->sink);
-			keeper_reload(k, "SIGHUP", true);
+			keeper_reload(k, "SIGHUP", false); /* log rotation sends it, too */
 			break;
 		case SIGCHLD:
 			if (waitpid(k->signer->pid, NULL, WNOHANG) != k->signer->pid)

@@ -22,6 +22,8 @@
 #include "kernel/state.h"
 #include "muniment.skel.h"
 
+#define REPLACED_MAX 256 /* files that are carried over to the next policy */
+
 static const struct role_set nobody;
 
 static uint64_t monotonic_ns(void)
@@ -159,13 +161,96 @@ static void note_roles(struct kernel_program *p, const struct program_found *fou
 	if (found->package.name[0])
 		memcpy(p->package, found->package.name, sizeof(p->package));
 	p->had_roles = p->known && any_role(&found->roles);
-	p->former = p->id;
+	p->former = (struct kernel_former){p->id, *found};
 }
 
 void kernel_programs_free(struct kernel_programs *programs)
 {
+	for (size_t i = 0; programs->items && i < programs->n; i++)
+		free(programs->items[i].path);
+	for (size_t i = 0; i < programs->n_replaced; i++)
+		free(programs->replaced[i].path);
 	free(programs->items);
+	free(programs->replaced);
 	*programs = (struct kernel_programs){0};
+}
+
+/* Is the former content still what that file has, and who runs it? Fills the stamp. */
+static bool is_running(struct kernel *k, const struct kernel_former *was, struct content_stamp *ret_stamp)
+{
+	int fd = kernel_open_running(was->found.key.dev, was->found.key.ino);
+	struct content content;
+	struct identified id;
+	bool running = fd >= 0 && !kernel_identify(k, &fd, 1, &id) && same_object(&id.id, &was->id) &&
+		       !id.writers && !content_read(fd, &content) &&
+		       !memcmp(content.sha256, was->found.content.sha256, POLICY_DIGEST_SIZE);
+
+	if (running)
+		*ret_stamp = id.stamp;
+	if (fd >= 0)
+		close(fd);
+	return running;
+}
+
+/*
+ * What was replaced goes on in the processes that run it, a database over the upgrade of its package: they keep the
+ * roles. Losing its name changed its ctime; being executed, it cannot have been written. Notes it, so that the next
+ * policy keeps it, too.
+ */
+static void keep_running(struct kernel *k, const char *path, const struct kernel_former *was,
+			 const struct role_set *roles, uint32_t slot, struct kernel_programs *programs)
+{
+	struct object_key key = {.id = was->id, .slot = slot};
+	struct program_roles value = {.roles = *roles};
+	int map = bpf_map__fd(k->skel->maps.roles_by_program);
+	struct kernel_replaced *replaced;
+
+	/* Who runs a script cannot be told by executables, and no longer needs the stamp (actor__by_script); whoever
+	 * begins with it from here on does. */
+	if (!was->found.content.script && !is_running(k, was, &value.stamp)) {
+		bpf_map_delete_elem(map, &key);
+		return;
+	}
+	bpf_map_update_elem(map, &key, &value, BPF_ANY);
+	if (programs->n_replaced == REPLACED_MAX) /* scripts pile up: until the next policy, then */
+		return;
+	replaced = reallocarray(programs->replaced, programs->n_replaced + 1, sizeof(*replaced));
+	if (!replaced)
+		return;
+	programs->replaced = replaced;
+	replaced += programs->n_replaced;
+	*replaced = (struct kernel_replaced){strdup(path), *was};
+	programs->n_replaced += replaced->path != NULL;
+}
+
+/* The same for the idle slot: by what the new policy says of that content. */
+static void carry_over(struct kernel *k, const struct policy_image *image, const char *path,
+		       const struct kernel_former *was, uint32_t slot, struct kernel_programs *programs)
+{
+	long at = policy_image_program_by_path(image, path);
+	struct role_set roles;
+
+	if (at < 0)
+		return;
+	for (size_t i = 0; i < programs->n; i++)
+		if (same_object(&programs->items[i].id, &was->id))
+			return; /* it lies under a program's path: no matter of the past */
+	image_program_roles(&image->programs[at], was->found.content.sha256, was->found.package.name[0],
+			    &roles);
+	if (any_role(&roles))
+		keep_running(k, path, was, &roles, slot, programs);
+}
+
+static void carry_all(struct kernel *k, const struct policy_image *image, uint32_t slot,
+		      struct kernel_programs *programs)
+{
+	const struct kernel_programs *former = &k->programs;
+
+	for (size_t i = 0; i < former->n; i++)
+		if (former->items[i].had_roles)
+			carry_over(k, image, former->items[i].path, &former->items[i].former, slot, programs);
+	for (size_t i = 0; i < former->n_replaced; i++)
+		carry_over(k, image, former->replaced[i].path, &former->replaced[i].was, slot, programs);
 }
 
 int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t slot,
@@ -177,10 +262,13 @@ int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t 
 	programs.items = calloc(image->n_programs + 1, sizeof(*programs.items));
 	if (!programs.items)
 		return -ENOMEM;
-	for (; programs.n < image->n_programs; programs.n++) {
+	for (; programs.n < image->n_programs && !err; programs.n++) {
 		struct kernel_program *p = &programs.items[programs.n];
 		struct image_program *program = &image->programs[programs.n];
 
+		p->path = strdup(program->path);
+		if (!p->path)
+			err = -ENOMEM;
 		memcpy(p->package, program->found.package.name, sizeof(p->package));
 		look(k, program, p, &program->found);
 		p->told = program->found;
@@ -190,47 +278,19 @@ int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t 
 	}
 	for (size_t i = 0; i < programs.n && !err; i++)
 		err = place(k, image, &programs, &programs.items[i].id, slot);
-	if (err)
+	if (err) {
 		kernel_programs_free(&programs);
-	else
-		*ret_programs = programs;
-	return err;
-}
-
-/*
- * What was replaced goes on in the processes that run it, a database over the upgrade of its package: they keep the
- * roles. Losing its name changed its ctime; being executed, it cannot have been written.
- */
-static void keep_running(struct kernel *k, const struct kernel_program *p, const struct program_found *was,
-			 uint32_t slot)
-{
-	struct object_key key = {.id = p->former, .slot = slot};
-	struct program_roles value = {.roles = was->roles};
-	int map = bpf_map__fd(k->skel->maps.roles_by_program), fd;
-	struct content content;
-	struct identified id;
-
-	/* Who runs a script cannot be told by executables, and no longer needs the stamp (actor__by_script); whoever
-	 * begins with it from here on does. */
-	if (was->content.script) {
-		bpf_map_update_elem(map, &key, &value, BPF_ANY);
-		return;
+		return err;
 	}
-	fd = kernel_open_running(was->key.dev, was->key.ino);
-	if (fd >= 0 && !kernel_identify(k, &fd, 1, &id) && same_object(&id.id, &p->former) && !id.writers &&
-	    !content_read(fd, &content) && !memcmp(content.sha256, was->content.sha256, POLICY_DIGEST_SIZE)) {
-		value.stamp = id.stamp;
-		bpf_map_update_elem(map, &key, &value, BPF_ANY);
-	} else {
-		bpf_map_delete_elem(map, &key);
-	}
-	if (fd >= 0)
-		close(fd);
+	carry_all(k, image, slot, &programs);
+	*ret_programs = programs;
+	return 0;
 }
 
 static bool is_news(const struct program_found *now, const struct program_found *told)
 {
-	return now->state != told->state || memcmp(&now->roles, &told->roles, sizeof(now->roles)) != 0 ||
+	return now->state != told->state || now->key.dev != told->key.dev || now->key.ino != told->key.ino ||
+	       memcmp(&now->roles, &told->roles, sizeof(now->roles)) != 0 ||
 	       memcmp(now->content.sha256, told->content.sha256, POLICY_DIGEST_SIZE) != 0;
 }
 
@@ -239,7 +299,8 @@ static void look_again(struct kernel *k, struct policy_image *image, size_t i, k
 		       void *ctx)
 {
 	uint32_t slot = epoch_slot(k->skel->data_control->control.epoch);
-	struct kernel_program *p = &k->programs.items[i], before = *p;
+	struct kernel_program *p = &k->programs.items[i];
+	const struct program_found told = p->told;
 	struct image_program *program = &image->programs[i];
 	struct program_found found;
 	bool tell;
@@ -251,18 +312,19 @@ static void look_again(struct kernel *k, struct policy_image *image, size_t i, k
 		p->busy_ns = monotonic_ns();
 	tell = found.state != PROGRAM_BUSY || monotonic_ns() - p->busy_ns > KERNEL_BUSY_MS * 1000000ull;
 	if (found.state != PROGRAM_BUSY) {
-		if (p->had_roles && !same_object(&p->former, &p->id))
-			keep_running(k, &before, &p->told, slot);
+		if (p->had_roles && !same_object(&p->former.id, &p->id))
+			keep_running(k, program->path, &p->former, &p->former.found.roles, slot,
+				     &k->programs);
 		note_roles(p, &found);
 		p->busy_ns = 0;
 	}
 	err = place(k, image, &k->programs, &p->id, slot);
 	if (err)
 		log_error("%s: cannot give the program its roles: %s", program->path, strerror(-err));
-	if (!tell || !is_news(&found, &p->told))
+	if (!tell || !is_news(&found, &told))
 		return;
-	fn(ctx, program, &before.told);
 	p->told = found;
+	fn(ctx, program, &told);
 }
 
 bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx)

@@ -26,13 +26,26 @@ struct kernel_roots {
 	uint32_t n;
 };
 
+/* A file that had roles under a program's path. */
+struct kernel_former {
+	struct object_id id;
+	struct program_found found;
+};
+
+/* One that was replaced, and goes on in processes that run it. */
+struct kernel_replaced {
+	char *path;
+	struct kernel_former was;
+};
+
 /* A program of the policy in force; its index is the image's. */
 struct kernel_program {
+	char *path;
 	struct object_id id; /* of what lies under its path */
 	struct content_stamp stamp;
-	struct content content;	 /* that it has as long as both stay */
-	bool known;		 /* there is something, and the above is about it */
-	struct object_id former; /* what had roles last, if known */
+	struct content content;	     /* that it has as long as both stay */
+	bool known;		     /* there is something, and the above is about it */
+	struct kernel_former former; /* with had_roles: the last that had any */
 	bool had_roles;
 	char package[PACKAGE_NAME_MAX + 1]; /* that brought an accepted content last */
 	uint64_t busy_ns;		    /* CLOCK_MONOTONIC, since when it is PROGRAM_BUSY; 0: it is not */
@@ -42,6 +55,8 @@ struct kernel_program {
 struct kernel_programs {
 	struct kernel_program *items;
 	size_t n;
+	struct kernel_replaced *replaced;
+	size_t n_replaced;
 	uint64_t packages_ns; /* as packages_changed_ns told last */
 };
 

@@ -265,9 +265,9 @@ static void add_flags(struct buf *b, unsigned flags)
 		unsigned flag;
 		const char *text;
 	} words[] = {
-		{RECORD_FLAG_PATH_CUT, "path_cut"}, {RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
-		{RECORD_FLAG_MONITOR, "monitor"},   {RECORD_FLAG_EXE_CHANGED, "exe_changed"},
-		{RECORD_FLAG_NO_CACHE, "no_cache"}, {RECORD_FLAG_PROGRAM_CHANGED, "program_changed"},
+		{RECORD_FLAG_PATH_CUT, "path_cut"},	  {RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
+		{RECORD_FLAG_MONITOR, "monitor"},	  {RECORD_FLAG_EXE_CHANGED, "exe_changed"},
+		{RECORD_FLAG_NO_CACHE, "no_cache"},	  {RECORD_FLAG_PROGRAM_CHANGED, "program_changed"},
 		{RECORD_FLAG_INTERPRETED, "interpreted"},
 	};
 

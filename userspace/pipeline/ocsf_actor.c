@@ -105,7 +105,8 @@ static void make_actor(struct ocsf *o, const struct record_access *a, bool rich,
 	actor->container = known.container != NULL;
 	actor->person = known.person;
 	actor->program = -1;
-	if (known.program && !(a->flags & (RECORD_FLAG_EXE_CHANGED | RECORD_FLAG_INTERPRETED)) && o->policies[0].image)
+	if (known.program && !(a->flags & (RECORD_FLAG_EXE_CHANGED | RECORD_FLAG_INTERPRETED)) &&
+	    o->policies[0].image)
 		actor->program = policy_image_program_by_path(o->policies[0].image, known.program);
 	actor->program_generation = o->policies[0].generation;
 }

@@ -51,6 +51,14 @@ told() {
 	echo "# $(m_entries | jq -n "[inputs | select($wanted) | .time][0] - $FROM") ms after the change"
 }
 
+# The daemon reads the policy anew by itself.
+resolved_anew() {
+	m_now && FROM=$M_NOW
+	touch /etc/passwd
+	m_entry "the policy is resolved anew $1" \
+		".unmapped.muniment.kind == \"policy\" and .time >= $FROM and (.unmapped.muniment.by | test(\"users\"))" 30
+}
+
 denied() {
 	m_attack "$1" "user=root program=$P/$2 path=$S/record flags=program_changed" reads "$2"
 }
@@ -97,6 +105,7 @@ t_wait 20 test -e hold/fifo.ready
 replace server v1
 told "a program by its path was replaced" refused server '.unmapped.muniment.reason == "content" and .unmapped.muniment.roles == []'
 denied "another program under the name" server
+resolved_anew "while the replaced program runs"
 m_now && from=$M_NOW
 echo >hold/fifo
 wait "$held"
@@ -141,8 +150,7 @@ told "the former content at the path" changed bare
 allowed "the former content at the path" bare
 replace bare v3
 told "a third content at the path" refused bare
-touch /etc/passwd
-m_entry "the policy was resolved anew" '.unmapped.muniment.kind == "policy" and (.unmapped.muniment.by | test("users"))'
+resolved_anew "while another file lies there"
 denied "another file, and the policy resolved anew by itself" bare
 m_now && FROM=$M_NOW
 t_check "an admin loads the policy anew" "$MUNIMENT" reload --run "$M/run"
