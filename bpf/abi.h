@@ -358,7 +358,8 @@ struct own_process {
 struct own {
 	struct object_id program; /* munimentd */
 	__u64 window_until;	  /* boot nanoseconds: until then, nothing is denied, only recorded */
-	__u64 heartbeat;	  /* boot nanoseconds when the keeper last went round its loop */
+	__u64 settings;	 /* tells the daemon's paths from others: who takes over must have the same */
+	__u64 heartbeat; /* boot nanoseconds when the keeper last went round its loop */
 	struct own_process processes[OWN_PROCESSES];
 	__u32 mode;	/* enum store_mode; 0: it does not guard itself */
 	__u32 pins_dev; /* super block of the bpffs with the pins */

@@ -104,7 +104,8 @@ daemon_start() {
 
 daemon_stop() {
 	[[ -n $DAEMON ]] || return
-	kill "$DAEMON" 2>/dev/null
+	# No signal stops it where it guards itself.
+	"$BUILD/muniment" stop --run "$STATE/run" --reason "measured" >/dev/null 2>&1 || kill "$DAEMON" 2>/dev/null
 	wait "$DAEMON"
 	DAEMON=''
 }
@@ -142,4 +143,4 @@ report_memory() {
 }
 
 # Also ends the daemon when a script is stopped.
-trap '[[ -z $DAEMON ]] || kill "$DAEMON" 2>/dev/null' EXIT
+trap daemon_stop EXIT

@@ -26,8 +26,9 @@
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
-#define PROGRAMS_MS    150  /* at every drain: a program that changed is found twice, as it settles, within a second */
-#define PACE_IDLE      10   /* nice values */
+#define PROGRAMS_MS                                                                                          \
+	150 /* at every drain: a program that changed is found twice, as it settles, within a second */
+#define PACE_IDLE      10 /* nice values */
 #define KEEPER_OWN_MAX 16
 #define PACE_BUSY      0
 #define PACE_FULL      (-5)
@@ -103,6 +104,8 @@ int keeper_start(struct keeper *k);
 /* keeper_own.c: the paths that the daemon guards of itself, into k->own. 0 or -errno, which was told. */
 int keeper_own_paths(struct keeper *k);
 void keeper_own_free(struct keeper *k);
+/* What a daemon that takes over must have alike: kernel_options.settings. */
+uint64_t keeper_settings(const struct config *c);
 
 /*
  * keeper_asks.c: stop, maintenance and approve. Each is an entry with who and why; where the policy names approvers,

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/log.h"
 
 #define CONFIG_DIR "/etc/muniment"
@@ -79,4 +81,23 @@ void keeper_own_free(struct keeper *k)
 	for (size_t i = 0; i < k->n_own; i++)
 		free(k->own[i]);
 	k->n_own = 0;
+}
+
+/* Each path with its NUL, so that no two lists run into one another. */
+uint64_t keeper_settings(const struct config *c)
+{
+	const char *const paths[] = {c->policy, c->ledger, c->key, c->run, c->pin_dir};
+	const char protect[] = {(char)('0' + c->protect), (char)('0' + c->pin)};
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint64_t settings = 0;
+	bool good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+	for (size_t i = 0; good && i < sizeof(paths) / sizeof(paths[0]); i++)
+		good = EVP_DigestUpdate(md, paths[i], strlen(paths[i]) + 1) == 1;
+	if (good && EVP_DigestUpdate(md, protect, sizeof(protect)) == 1 &&
+	    EVP_DigestFinal_ex(md, digest, NULL) == 1)
+		memcpy(&settings, digest, sizeof(settings));
+	EVP_MD_CTX_free(md);
+	return settings; /* 0 where memory is short: then it is no successor */
 }

@@ -77,6 +77,7 @@ static int open_kernel(struct keeper *k, bool *ret_adopted)
 		.own_paths = (const char *const *)k->own,
 		.secret = k->config->key,
 		.signer = (int)k->signer->pid,
+		.settings = keeper_settings(k->config),
 	};
 	int err = kernel_open(&options, &k->kernel, ret_adopted);
 

@@ -25,6 +25,7 @@ struct kernel_options {
 	const char *const
 		*own_paths; /* files and directories that others may read, not change; NULL ends them */
 	const char *secret; /* the signing key, which others may not even read; NULL: none */
+	uint64_t settings;  /* a digest of what the daemon was started with: see kernel_open */
 	int signer;	    /* its process, beside our own; 0: none */
 };
 
@@ -47,6 +48,9 @@ struct kernel_counters {
 enum kernel_canary { KERNEL_CANARY_OK, KERNEL_CANARY_SILENT, KERNEL_CANARY_UNTESTED };
 
 /*
+ * Pins of a daemon that guards itself are adopted when it is gone, and only with the same settings, unless its window for
+ * maintenance is open: else -EBUSY or -EPERM, with a message logged.
+ *
  * Loads the programs and opens (adopts) the pinned maps, attaches nothing yet. *ret_adopted tells whether
  * maps of an earlier daemon were found, whose ring still holds records. -EPERM, -EOPNOTSUPP with a message
  * logged: this host cannot run any mechanism.

@@ -115,23 +115,22 @@ static int set_pins(struct muniment_bpf *skel, const char *pin_dir)
 	return 0;
 }
 
-/* The highest number that a load before took, by the pinned control map; 0 when there was none. */
-static uint32_t earlier_instance(const char *pin_dir)
+/* Reads the pinned control map of a load before; all zero when there was none. */
+static void read_earlier(const char *pin_dir, struct control *ret_control)
 {
-	struct control control = {0};
 	char path[PATH_MAX];
 	__u32 zero = 0;
 	int fd;
 
+	memset(ret_control, 0, sizeof(*ret_control));
 	if (snprintf(path, sizeof(path), "%s/control", pin_dir) >= (int)sizeof(path))
-		return 0;
+		return;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return 0;
-	if (bpf_map_lookup_elem(fd, &zero, &control))
-		control.claimed = 0;
+		return;
+	if (bpf_map_lookup_elem(fd, &zero, ret_control))
+		memset(ret_control, 0, sizeof(*ret_control));
 	close(fd);
-	return control.claimed;
 }
 
 static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
@@ -227,6 +226,7 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 {
 	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	struct kernel *k = calloc(1, sizeof(*k));
+	struct control before;
 	uint32_t earlier;
 	int err;
 
@@ -247,7 +247,11 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 	err = prepare_pins(k->pin_dir);
 	if (err)
 		goto fail;
-	earlier = earlier_instance(k->pin_dir);
+	read_earlier(k->pin_dir, &before);
+	err = own_may_follow(k, &before.own);
+	if (err)
+		goto fail;
+	earlier = before.claimed;
 	k->instance = earlier + 1 ? earlier + 1 : 1;
 	err = load(k);
 	if (!err)

@@ -159,6 +159,7 @@ int kernel_protect(struct kernel *k)
 		log_error("the monitor cannot guard itself: %s", strerror(-err));
 		return err;
 	}
+	own->settings = k->options.settings;
 	name_process(own, 0, getpid());
 	if (k->options.signer)
 		name_process(own, 1, k->options.signer);
@@ -174,6 +175,28 @@ static uint64_t boot_ns(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int own_may_follow(const struct kernel *k, const struct own *before)
+{
+	if (before->mode != STORE_MODE_ENFORCE || boot_ns() < before->window_until)
+		return 0;
+	for (int i = 0; i < OWN_PROCESSES; i++) {
+		const struct own_process *p = &before->processes[i];
+
+		if (p->tgid && start_of((int)p->tgid) == p->start) {
+			log_error("munimentd runs already with the pins in %s (process %u)", k->pin_dir,
+				  p->tgid);
+			return -EBUSY;
+		}
+	}
+	if (before->settings == k->options.settings)
+		return 0;
+	log_error(
+		"the pins in %s belong to a daemon with other settings (its policy, ledger, key and run "
+		"directory, --pin, --protect); start it with those, and open a window: muniment maintenance",
+		k->pin_dir);
+	return -EPERM;
 }
 
 void kernel_heartbeat(struct kernel *k)

@@ -158,6 +158,11 @@ int kernel_devices_below(uint32_t super_dev, const char *path, kernel_device_fn 
 /* Maps, programs and links as they are made: nobody else gets a descriptor of one, once the monitor guards itself. */
 void own_name_objects(struct kernel *k);
 void own_name_link(struct kernel *k, const struct bpf_link *link);
+/*
+ * May this daemon take over from one with that state? -EBUSY while it lives, -EPERM with other settings, told in a message:
+ * else whoever starts our own program with a policy of his own would be the guard.
+ */
+int own_may_follow(const struct kernel *k, const struct own *before);
 /* Before everything is closed: no process of the monitor is one any more. */
 void own_end(struct kernel *k);
 

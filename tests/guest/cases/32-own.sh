@@ -171,6 +171,9 @@ t_equal "the daemon's switch cannot be turned" 1 "$M_ENDED"
 m_run env LD_DEBUG=libs "$MUNIMENTD" --version
 t_equal "no library of the caller's choice comes into the daemon" "$([[ $MECHANISM == lsm ]] && echo 0 || echo 1)" \
 	"$([[ $M_ERRORS == *"find library"* ]] && echo 1 || echo 0)"
+m_run "$MUNIMENTD" --policy "$M/policy.d" --ledger "$SCRATCH/ledger" --key "$M/key" --run "$SCRATCH/run" --pin-dir "$M_PINS" \
+	--events none --same-disk --protect off
+t_equal "no second daemon takes over" "3 1" "$M_ENDED $(grep -c 'runs already with the pins' "$M/errors")"
 m_events
 m_entry "the signal, as a process activity of OCSF" '.class_uid == 1007 and .activity_id == 2 and
 	.process.name == "munimentd" and .unmapped.muniment.signal == 19 and .attacks[0].technique.uid == "T1685"'
@@ -208,6 +211,10 @@ m_verify
 t_denied "without a daemon, its pins stay" rm "$PIN"
 t_denied "without a daemon, its key is not read" cat "$M/key"
 t_denied "without a daemon, the store is guarded" cat "$M/store/record"
+m_run "$MUNIMENTD" --policy "$M/policy.d" --ledger "$SCRATCH/ledger" --key "$M/key" --run "$SCRATCH/run" --pin-dir "$M_PINS" \
+	--events none --same-disk --pin
+t_equal "without a daemon, none with other settings takes over" "3 1" \
+	"$M_ENDED $(grep -c 'belong to a daemon with other settings' "$M/errors")"
 m_start
 m_guarded try "the next daemon is guarded" "hook=task_kill" kill -KILL "$(m_status | jq .pid)"
 m_events
