@@ -112,7 +112,20 @@ $(O)/guest/%: tests/guest/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -o $@
 
-helpers: $(HELPERS)
+# The evasion suite's, and two of the native tests' that it uses.
+EVADERS := $(O)/evasion/evade $(O)/evasion/share $(O)/evasion/int80
+
+$(O)/evasion/%: tests/evasion/%.c
+	$(call say,HELPER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -lpthread -o $@
+
+$(O)/evasion/%: tests/native/%.c
+	$(call say,HELPER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -U_GNU_SOURCE $(CFLAGS) $< -o $@
+
+helpers: $(HELPERS) $(EVADERS)
 
 # --- the rest ---------------------------------------------------------------------------------------------------------------
 BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
