@@ -17,9 +17,9 @@ find_partition() {
 
 make_ext4() {
 	DISK=$CASE_DIR/disk.img
-	truncate -s 96M "$DISK" || return
+	truncate -s 256M "$DISK" || return
 	# An MBR by hand: partitions at sectors 2048 and 34816.
-	perl -e 'print "\0" x 446, (map { pack("CCCCCCCCVV", 0, 0, 0, 0, 0x83, 0, 0, 0, @$_) } [2048, 32768], [34816, 160000]),
+	perl -e 'print "\0" x 446, (map { pack("CCCCCCCCVV", 0, 0, 0, 0, 0x83, 0, 0, 0, @$_) } [2048, 32768], [34816, 480000]),
 		"\0" x 32, "\x55\xaa"' | dd of="$DISK" conv=notrunc 2>/dev/null || return
 	LOOP=$(losetup -P -f --show "$DISK") && find_partition "$LOOP" && mkfs.ext4 -q -I 256 "$PART" || return
 	mkdir "$CASE_DIR/ext4" && mount "$PART" "$CASE_DIR/ext4" && export DISK LOOP PART

@@ -100,7 +100,7 @@ enter() {
 	export PASS CASE WHO I P S D W R
 }
 
-# Calls a function, with further arguments, for each case and intruder of kind $1.
+# Calls a function, with further arguments, for each case and intruder of kind $1. No such function may call this.
 each() {
 	local kind=$1 name who
 	shift
@@ -120,24 +120,45 @@ lay_out() {
 	! declare -F "layout_$CASE" >/dev/null || (cd "$W" && "layout_$CASE")
 }
 
+# The user's attacks are run by one shell of that user, as starting one for each would take a guest long: it reads case and
+# function, and answers with the status.
+serve() {
+	local name function
+	while read -r PASS name function; do
+		enter "$name" user
+		{ (cd "$W" && "$function") >"$M/out" 2>"$M/err" </dev/null; } 2>/dev/null
+		echo $?
+	done
+}
+
+start_user() {
+	{ declare -f && declare -p SPEC; } >"$M/functions.sh"
+	: >"$M/out" && : >"$M/err" && chmod 666 "$M/out" "$M/err" && chmod 755 "$M"
+	# shellcheck disable=SC2016  # expanded by the inner shell
+	coproc USER_SHELL { as "$USER_NAME" bash -c '. "$0" && serve' "$M/functions.sh" 2>/dev/null; }
+}
+
+# Runs a function as the intruder, in $W; its status is in ENDED.
 act() {
 	if [[ $WHO == root ]]; then
-		(cd "$W" && "$1")
+		{ (cd "$W" && "$1") >"$M/out" 2>"$M/err" </dev/null; } 2>/dev/null
+		ENDED=$?
 	else
-		# shellcheck disable=SC2016  # expanded by the inner shell
-		as "$USER_NAME" bash -c '. "$0" && cd "$W" && "$1"' "$M/functions.sh" "$1"
+		echo "$PASS $CASE $1" >&"${USER_SHELL[1]}"
+		read -r ENDED <&"${USER_SHELL[0]}"
 	fi
+	return "$ENDED"
 }
 
 before() {
 	declare -F "before_$CASE" >/dev/null || return 0
-	act "before_$CASE" >"$M/before.out" 2>&1 </dev/null || t_fail "$I: what comes before" "$(<"$M/before.out")"
+	act "before_$CASE" || t_fail "$I: what comes before" "$(<"$M/out")" "$(<"$M/err")"
 }
 
 # Runs the attack; sets OUTPUT, ERRORS and ENDED.
 attempt() {
-	{ act "attack_$CASE" >"$M/out" 2>"$M/err" </dev/null; } 2>/dev/null
-	ENDED=$?
+	echo "$PASS $I $SECONDS s" >>"$OUT/progress"
+	act "attack_$CASE"
 	{ OUTPUT=$(<"$M/out") ERRORS=$(<"$M/err"); } 2>/dev/null
 	[[ ! -s $W/copy ]] || { OUTPUT+=$(<"$W/copy"); } 2>/dev/null
 }
@@ -257,6 +278,7 @@ policy() {
 guarded() {
 	set_out guarded
 	policy
+	cp "$M/policy.d/policy.yaml" "$M/policy.saved"
 	m_start
 	states "$M/state.0"
 	each read try_guarded
@@ -292,16 +314,18 @@ make_disks
 # The ledger can be filled up, and nothing else with it.
 mount -t tmpfs -o size=64m,mode=700 ledger "$M/ledger" || exit 1
 find_groups
+own_bpffs
 wrap_daemon
 cp "$EVADE/evade" "$CASE_DIR/reader"
 for cases in "$HERE"/cases/*.sh; do
 	# shellcheck source=/dev/null
 	. "$cases"
 done
-declare -f >"$M/functions.sh"
 export OUT=${OUT:-$CASE_DIR} && RESULTS=$OUT/results.tsv
 : >"$RESULTS"
+: >"$OUT/progress"
 skip_those_lacking
+start_user
 unguarded
 guarded
 monitor

@@ -75,6 +75,7 @@ verdict() {
 	yes,*) is=detected ;;
 	no,none) is=unrecorded ;;
 	no,stopped) is=stopped ;;
+	no,recorded) [[ $MECHANISM != tracing ]] || is=stopped ;;
 	esac
 	[[ -z ${BROKEN[$I]:-} ]] || is=broken
 	expect "$CASE" "$WHO"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Attacks on the monitor itself, in both passes of the evasion suite. An attack sees its target as T_PID (the daemon's
-# process), T_DIR (policy.d, ledger, run, key and bin/munimentd below it), T_GROUP (its cgroup) and T_PINS; unguarded these are
+# process), T_DIR (policy.d, ledger, run, key and bin/munimentd below it), T_GROUP (its cgroup), T_BPFFS and T_PINS below it; unguarded these are
 # stand-ins: a sleeping process, files, a directory of a bpffs. Sourced by tests/evasion/evasion.sh. Owns the cgroups
 # that it makes, $CASE_DIR/standin and the daemon's restarts.
 #
@@ -40,28 +40,36 @@ wrap_daemon() {
 	MUNIMENTD=$M/start
 }
 
+# Pins lie on a bpffs that only this run uses.
+own_bpffs() {
+	M_PINS=$CASE_DIR/bpf/pins
+	mountpoint -q "$CASE_DIR/bpf" || { mkdir -p "$CASE_DIR/bpf" && mount -t bpf bpf "$CASE_DIR/bpf"; }
+}
+
 set_targets() {
-	T_PID=$1 T_DIR=$2 T_GROUP=$3 T_PINS=$4
-	export T_PID T_DIR T_GROUP T_PINS
+	T_PID=$1 T_DIR=$2 T_GROUP=$3 T_PINS=$4 T_BPFFS=${4%/*}
+	export T_PID T_DIR T_GROUP T_PINS T_BPFFS
 }
 
 start_stand_in() {
 	local dir=$CASE_DIR/standin
-	rm -rf "$dir" && mkdir -p "$dir"/{policy.d,ledger,run,bin} && echo "version: 1" >"$dir/policy.d/policy.yaml"
-	"$MUNIMENT" key new --name example.org/standin --out "$dir/key" --ledger "$dir/ledger" --same-disk >/dev/null
+	mkdir -p "$dir"/{policy.d,ledger,run,bin,bpf} && echo "version: 1" >"$dir/policy.d/policy.yaml"
 	cp "$M/bin/munimentd" "$dir/bin/"
-	mkdir -p "/sys/fs/bpf/standin-$$"
+	mount -t bpf bpf "$dir/bpf" && mkdir "$dir/bpf/pins" && mount -t tmpfs -o size=8m ledger "$dir/ledger" || exit 1
+	perl -e 'print "entry\n" x 1000' >"$dir/ledger/segment-0000000000"
 	(
 		[[ -z $GROUPS_AT ]] || echo "$BASHPID" >"$GROUPS_AT/standin/cgroup.procs"
 		exec sleep 600
 	) &
 	STAND_IN=$!
-	set_targets "$STAND_IN" "$dir" "${GROUPS_AT:+$GROUPS_AT/standin}" "/sys/fs/bpf/standin-$$"
+	soon grep -qx sleep "/proc/$STAND_IN/comm"
+	set_targets "$STAND_IN" "$dir" "${GROUPS_AT:+$GROUPS_AT/standin}" "$dir/bpf/pins"
 }
 
 end_stand_in() {
 	{ kill -KILL "$STAND_IN" && wait "$STAND_IN"; } 2>/dev/null
-	rm -rf "$CASE_DIR/standin" "/sys/fs/bpf/standin-$$"
+	umount -l "$CASE_DIR/standin/ledger" "$CASE_DIR/standin/bpf" 2>/dev/null
+	rm -rf "$CASE_DIR/standin"
 }
 
 undo() {
@@ -79,7 +87,6 @@ monitor_unguarded() {
 force_end() {
 	{ kill -CONT "$M_PID"; kill -KILL "$M_PID" && wait "$M_PID"; } 2>/dev/null
 	[[ -z $GROUPS_AT ]] || echo 1 >"$GROUPS_AT/daemon/cgroup.kill" 2>/dev/null
-	! mountpoint -q "$M_PINS" || umount -l "$M_PINS"
 	rm -rf "$M_PINS" "$M/run" && mkdir "$M/run"
 	M_PID=''
 }
@@ -92,10 +99,8 @@ ensure_guard() {
 	fi
 	force_end
 	PINNED=$pin
-	if [[ -n ${SPEC[$CASE,bpffs]:-} ]]; then
-		mkdir -p "$M_PINS" && mount -t bpf bpf "$M_PINS"
-	fi
-	policy
+	own_bpffs
+	cp "$M/policy.saved" "$M/policy.d/policy.yaml"
 	cp "$EVASION_DAEMON" "$M/bin/munimentd.new" && mv "$M/bin/munimentd.new" "$M/bin/munimentd"
 	if [[ -n $HARMED ]]; then
 		find "$M/ledger" -mindepth 1 -delete
@@ -118,7 +123,7 @@ monitor_guarded() {
 judge_monitor() {
 	local found=none
 	if declare -F "evidence_$CASE" >/dev/null; then
-		! (cd "$W" && "evidence_$CASE") >>"$M/evidence.out" 2>&1 || found=recorded
+		! (cd "$W" && "evidence_$CASE") >"$OUT/evidence.out" 2>&1 || found=recorded
 	else
 		: >"$M/attempts"
 		add_attempt

@@ -3,6 +3,8 @@
 #
 # Other paths to a record: mounts, namespaces, links, /proc, overlays. Sourced by tests/evasion/evasion.sh.
 
+LED_OUT='missed: names that are made or renamed are not seen, nor that they lead out of the store'
+
 evade symlink read 'symlink' 'a symbolic link to the record'
 attack_symlink() { ln -s "$R" link && cat link; }
 
@@ -54,7 +56,9 @@ attack_decoy() {
 }
 
 evade second-mount read 'bind mount' 'the file system mounted once more' who=root
-attack_second-mount() { mkdir again && in_namespace "mount $PART again; exec cat again/$PASS/store/$I/record"; }
+attack_second-mount() {
+	mkdir again && in_namespace "'$EVADE/evade' mount $PART again; exec cat again/$PASS/store/$I/record"
+}
 
 evade overlay read 'overlayfs with the store below' 'read through an overlay over the record'"'"'s directory' who=root \
 	needs=needs_overlay tracing='missed: a record reached through an overlay is not seen'
@@ -108,20 +112,19 @@ evade hard-link-before read 'hard link, made before or after start' 'a hard link
 before_hard-link-before() { ln "$R" earlier; }
 attack_hard-link-before() { cat earlier; }
 
-evade hard-link-after read 'hard link, made before or after start' 'a hard link made now' \
-	tracing='stopped'
+evade hard-link-after read 'hard link, made before or after start' 'a hard link made now' tracing="$LED_OUT"
 attack_hard-link-after() { ln "$R" later && cat later; }
 
-evade rename-out read 'rename out of the store' 'the record moved out'
+evade rename-out read 'rename out of the store' 'the record moved out' tracing="$LED_OUT"
 attack_rename-out() { rename "$R" moved && cat moved; }
 
-evade rename-parent read 'rename out of the store' 'its directory moved out'
+evade rename-parent read 'rename out of the store' 'its directory moved out' tracing="$LED_OUT"
 attack_rename-parent() { rename "$D" moved && cat moved/record; }
 
-evade rename-exchange read 'rename out of the store' 'its directory exchanged for one outside' entry='path=*'
+evade rename-exchange read 'rename out of the store' 'its directory exchanged for one outside' entry='path=*' tracing="$LED_OUT"
 attack_rename-exchange() { mkdir mine && exchange "$D" mine && cat mine/record; }
 
-evade rename-open read 'rename out of the store' 'its directory moved out while it is held open from before'
+evade rename-open read 'rename out of the store' 'its directory moved out while it is held open from before' tracing="$LED_OUT"
 before_rename-open() {
 	(exec 8<"$D" && echo "$BASHPID" >pid && exec sleep 900 >/dev/null 2>&1) &
 	soon test -s pid

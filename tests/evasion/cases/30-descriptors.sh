@@ -65,10 +65,10 @@ below_held() {
 before_held-directory() { exec 5<"$D" && hold_open below_held; }
 attack_held-directory() { release; }
 
-evade inherited read "$OLD" 'inherited by a program that starts afterwards'
+evade inherited read "$OLD" 'inherited by a program that starts afterwards' tracing="detected: $ONE_CALL"
 inherit() {
 	: >"$1.ready" && read -r _ <"$1"
-	exec cat <&5
+	cat <&5
 }
 before_inherited() { exec 5<"$R" && hold_open inherit; }
 attack_inherited() { release; }

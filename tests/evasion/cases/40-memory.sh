@@ -31,8 +31,7 @@ attack_pidfd-getfd() {
 	end_reader
 }
 
-evade traced-exec read "$PEEKING" 'a tracer that is there before the permitted program starts' reader=yes \
-	tracing="$UNSEEN"
+evade traced-exec read "$PEEKING" 'a tracer that is there before the permitted program starts' reader=yes
 attack_traced-exec() { "$HELPERS/memory" trace "$W/reader" openat2 "$R"; }
 
 evade core-dump read 'core dump of a permitted reader' 'a signal that makes it dump core' reader=yes tracing="$UNSEEN"
@@ -84,7 +83,10 @@ layout_interpreter() { cp /bin/bash reader; }
 attack_interpreter() { "$W/reader" -c 'echo "$(<"$0")"' "$R"; }
 
 evade masquerade read 'an interpreter that is permitted running a script that is not' 'a process that the kernel takes for another program' \
-	reader=yes who=root
+	reader=yes who=root needs=needs_masquerade
+needs_masquerade() {
+	"$HELPERS/masquerade" /usr/bin/cat /dev/null >/dev/null 2>&1 || { echo "PR_SET_MM_EXE_FILE is refused here" && return 1; }
+}
 attack_masquerade() { "$HELPERS/masquerade" "$W/reader" "$R"; }
 
 evade impostor read 'swapping the policy or the binary' 'a program of the same name and content as a permitted one' reader=yes
@@ -96,7 +98,7 @@ attack_exec() { "$R"; }
 
 evade exec-binary read 'exec of a record' 'a record that is a program, executed' \
 	tracing='missed: the execution of a record is not seen'
-layout_exec-binary() { cp /bin/echo "$R"; }
+layout_exec-binary() { cp /bin/echo "$R" && chmod 777 "$R"; }
 attack_exec-binary() { "$R" "$MARKER"; }
 
 evade loader read 'exec of a record' 'a record that is a program, by the dynamic loader'

@@ -53,6 +53,7 @@ attack_copy-into() { release; }
 
 evade clone-into destroy 'writing in place (encryption)' 'other blocks cloned into a descriptor from before' disk=btrfs \
 	tracing='missed: an ioctl that shares blocks is not seen'
+layout_clone-into() { perl -e 'print "r" x 8192' >"$R" && perl -e 'print "o" x 8192' >outside; }
 before_clone-into() { hold_open "$EVADE/evade" clone "$R" outside; }
 attack_clone-into() { release; }
 
@@ -135,7 +136,7 @@ xattr() {
 }
 
 evade utimes destroy 'utimes' 'the times changed' tracing="$CHANGED" who=root
-attack_utimes() { touch -d @1 "$R"; }
+attack_utimes() { perl -e 'utime(1, 1, $ARGV[0]) or die "utime: $!\n"' "$R"; }
 
-evade immutable destroy 'immutable flags' 'made immutable by an ioctl' tracing="$CHANGED" who=root
+evade immutable destroy 'immutable flags' 'made immutable by an ioctl' who=root
 attack_immutable() { chattr +i "$R"; }

@@ -11,10 +11,16 @@ ended() {
 	[[ ! -e /proc/$T_PID ]] || grep -q '^State:.Z' "/proc/$T_PID/status"
 }
 
-# The process is gone, and the record can be had.
+# The process is gone, and after a moment the record can be had.
 free() {
-	soon ended && cat "$R"
-}
+	local i
+	soon ended || return
+	for ((i = 0; i < 20; i++)); do
+		cat "$R" && return
+		sleep 0.1
+	done
+	return 1
+} 2>/dev/null
 
 evade kill monitor 'kill' 'SIGKILL' all="$UNGUARDED"
 attack_kill() { kill -KILL "$T_PID" && free; }
@@ -64,9 +70,9 @@ evade prlimit monitor 'OOM' 'a limit of no bytes for the files that it writes' a
 attack_prlimit() { prlimit --pid "$T_PID" --fsize=0:0 && prlimit --pid "$T_PID" --fsize --noheadings --output SOFT | grep -qw 0 && echo "$MARKER"; }
 
 evade starvation monitor 'scheduler starvation' 'a real-time task that takes the CPU; a record is read meanwhile' \
-	native='it would slow this whole machine' all=prevented entry="store=ehr wanted=deny uid=0 path=*"
+	native='it would slow this whole machine' entry="store=ehr wanted=deny uid=0 path=*"
 attack_starvation() {
-	chrt -f 80 timeout 3 perl -e 'while (1) {}' &
+	chrt -f 80 perl -e 'alarm 3; while (1) {}' &
 	sleep 1
 	cat "$R"
 	wait
@@ -103,13 +109,13 @@ own_maps() {
 evade pins monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, its pins removed' all="$UNGUARDED" pin=yes
 attack_pins() {
 	[[ $PASS == guarded ]] || { bpftool map create "$T_PINS/map" type array key 4 value 8 entries 1 name standin || return; }
-	kill -KILL "$T_PID" && soon ended && rm -r "$T_PINS" && sleep 1 && cat "$R"
+	kill -KILL "$T_PID" && soon ended && rm -r "$T_PINS" && free
 }
 
-evade bpffs monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, a bpffs of its own unmounted' all="$UNGUARDED" pin=yes bpffs=yes
+evade bpffs monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, the bpffs unmounted' all="$UNGUARDED" pin=yes \
+	native='other mount namespaces of this machine may keep the bpffs, and the programs with it'
 attack_bpffs() {
-	[[ $PASS == guarded ]] || { mount -t bpf bpf "$T_PINS" || return; }
-	kill -KILL "$T_PID" && soon ended && umount -l "$T_PINS" && sleep 1 && cat "$R"
+	kill -KILL "$T_PID" && soon ended && umount -l "$T_BPFFS" && free
 }
 
 evade swap-policy monitor 'swapping the policy or the binary' 'another policy, and a reload' \
@@ -124,7 +130,7 @@ evade swap-binary monitor 'swapping the policy or the binary' 'the daemon'"'"'s 
 attack_swap-binary() { cp /bin/true true && mv true "$T_DIR/bin/munimentd" && cmp -s /bin/true "$T_DIR/bin/munimentd" && echo "$MARKER"; }
 after_swap-binary() { cp "$EVASION_DAEMON" true && mv true "$T_DIR/bin/munimentd"; }
 
-evade second-daemon monitor 'a second daemon' 'another daemon, with a policy that permits all' all=prevented \
+evade second-daemon monitor 'a second daemon' 'another daemon, with a policy that permits all' \
 	entry="store=ehr wanted=deny uid=0 path=*"
 attack_second-daemon() {
 	local pid
@@ -155,7 +161,7 @@ attack_forged-message() {
 }
 
 evade flood monitor 'ring flooding' 'the daemon stopped and the ring filled, so that an access finds no room for its record' \
-	all=prevented entry='kind=loss' tracing='detected: what could not be recorded is counted and signed'
+	entry='kind=loss'
 attack_flood() {
 	[[ $PASS == guarded ]] || { "$EVADE/evade" flood "$R" 100 >flood.out && cat "$R" && return; }
 	kill -STOP "$T_PID"
@@ -165,11 +171,11 @@ attack_flood() {
 }
 after_flood() { [[ $PASS == unguarded ]] || sleep 10; }
 
-evade disk-full monitor 'ledger disk full' 'the ledger'"'"'s file system filled' all="$UNGUARDED" entry='alert=true kind=disk_full' fresh=yes
+evade disk-full monitor 'ledger disk full' 'the ledger'"'"'s file system filled' entry='kind=disk_full' fresh=yes
 attack_disk-full() {
 	dd if=/dev/zero of="$T_DIR/ledger/filler" bs=1M count=4096 status=none 2>/dev/null
 	[[ $PASS == guarded ]] || { cat "$R" && return; }
-	setpriv --reuid=daemon --regid=daemon --clear-groups -- "$EVADE/evade" flood "$R" 500 >flood.out
+	setpriv --reuid=daemon --regid=daemon --clear-groups -- "$EVADE/evade" flood "$R" 35000 >flood.out
 	cat "$R"
 	sleep 2
 }
@@ -185,15 +191,10 @@ keep_checkpoint() {
 	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --save "$W/kept" >kept.out 2>&1
 }
 
-entry_files() {
-	find "$T_DIR/ledger" -type f -size +0 -printf '%s %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-
-}
-
 evade ledger-truncate monitor 'truncation' 'the ledger'"'"'s entries cut off' all='detected: not prevented; log verify tells' fresh=yes
 attack_ledger-truncate() {
-	local file
 	keep_checkpoint
-	file=$(entry_files) && truncate -s 100 "$file" && [[ $(stat -c %s "$file") == 100 ]] && echo "$MARKER"
+	truncate -s 100 "$T_DIR/ledger/segment-0000000000" && [[ $(stat -c %s "$T_DIR/ledger/segment-0000000000") == 100 ]] && echo "$MARKER"
 }
 evidence_ledger-truncate() { verify_since; }
 
@@ -203,7 +204,6 @@ attack_ledger-older() {
 	cp -a "$T_DIR/ledger" older
 	[[ $PASS == unguarded ]] || { cat "$R" >/dev/null 2>&1; sleep 3; }
 	keep_checkpoint
-	[[ $PASS == unguarded ]] || ! cmp -s "$(entry_files)" "older/${T_DIR:+$(basename "$(entry_files)")}" || return
 	[[ $PASS == unguarded ]] || { kill -KILL "$T_PID" && soon ended; }
 	find "$T_DIR/ledger" -mindepth 1 -delete && cp -a older/. "$T_DIR/ledger" && echo "$MARKER"
 }
@@ -211,16 +211,28 @@ evidence_ledger-older() { verify_since; }
 
 evade ledger-edit monitor 'truncation' 'one byte of an entry changed' all='detected: not prevented; log verify tells' fresh=yes
 attack_ledger-edit() {
-	local file
 	keep_checkpoint
-	file=$(entry_files) && printf X | dd of="$file" bs=1 seek=60 conv=notrunc status=none && echo "$MARKER"
+	printf X | dd of="$T_DIR/ledger/segment-0000000000" bs=1 seek=600 conv=notrunc status=none && echo "$MARKER"
 }
 evidence_ledger-edit() { verify_since; }
 
 evade clock monitor 'clock changes (record boot time and boot id beside wall time)' 'the clock set back by an hour' native="$MACHINE" \
-	all="$UNGUARDED"
-attack_clock() { date -s '1 hour ago' >/dev/null && echo "$MARKER"; }
-after_clock() { date -s '1 hour' >/dev/null; }
+	all='detected: wall time is the host'"'"'s; each entry of an access has the time since boot beside it'
+attack_clock() {
+	read -r before _ </proc/uptime
+	date -s '1 hour ago' >/dev/null && [[ $PASS == unguarded ]] || cat "$R"
+	date -s '1 hour' >/dev/null
+	read -r after _ </proc/uptime
+	echo "$before $after" >uptime && echo "$MARKER"
+}
+evidence_clock() {
+	read -r before after <uptime
+	soon clock_shown
+}
+clock_shown() {
+	m_entries | jq -e -n --arg i "/$I/" --argjson from "$before" --argjson to "$after" '[inputs | select((.file.path // "") | contains($i))
+		| .metadata.original_time | tonumber / 1e9 | select(. > $from - 1 and . < $to + 1)] | length > 0'
+}
 
 evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" all="$UNGUARDED"
 attack_module() { modprobe -r dummy; modprobe dummy && [[ -d /sys/module/dummy ]] && echo "$MARKER"; }
