@@ -33,6 +33,7 @@ release() {
 }
 
 # A process of the permitted program that has read the record: HELD_PID, HELD_AT, HELD_FD, HELD_MAP.
+# shellcheck disable=SC2034  # for the cases
 start_reader() {
 	"$W/reader" hold "$R" >reader.out 2>reader.err &
 	soon test -s reader.out || { cat reader.err >&2 && return 1; }

@@ -4,7 +4,7 @@
 #
 # The evasion suite: runs every attack of tests/evasion/cases first without Muniment, where it must work, then against a
 # daemon, and holds what became of it against what the case's table line says. Run by scripts/test evasion, in a guest
-# through tests/guest/run-in-guest.sh or natively. Prints TAP and leaves $OUT/results.tsv: case, intruder, result, reason.
+# through tests/guest/run-in-guest.sh or natively. Prints TAP and leaves $OUT/results.tsv for results.awk.
 #
 # A line of the table is a call of `evade` (below). An attack is a function attack_NAME, run in a directory of its own ($W)
 # by each intruder: `root` with all capabilities, `user` without any. It reaches for the record $R in the directory $D of
@@ -87,6 +87,14 @@ expect() {
 	[[ -n $given ]] || given=$([[ $MECHANISM == tracing ]] && echo stopped || echo prevented)
 	EXPECTED=${given%%:*} WHY=''
 	[[ $given != *:* ]] || WHY=${given#*: }
+}
+
+begin_results() {
+	local name
+	printf 'run\t%s\t%s\t%s\n' "$KERNEL" "$(uname -r)" "$MECHANISM" >"$RESULTS"
+	for name in "${NAMES[@]}"; do
+		printf 'case\t%s\t%s\t%s\t%s\n' "$name" "${KIND[$name]}" "${LINE[$name]}" "${WHAT[$name]}" >>"$RESULTS"
+	done
 }
 
 # --- the passes ---
@@ -322,7 +330,7 @@ for cases in "$HERE"/cases/*.sh; do
 	. "$cases"
 done
 export OUT=${OUT:-$CASE_DIR} && RESULTS=$OUT/results.tsv
-: >"$RESULTS"
+begin_results
 : >"$OUT/progress"
 skip_those_lacking
 start_user

@@ -6,6 +6,7 @@
 
 # Milliseconds that an entry may bear a later time than the end of the attack.
 LATE=5
+# shellcheck disable=SC2034  # by ${!…}
 UID_root=0 UID_user=${M_UID[$USER_NAME]}
 # Entries that tell of an attack on the monitor itself.
 MONITOR_ENTRY=kind=tamper
@@ -13,6 +14,7 @@ MONITOR_ENTRY=kind=tamper
 # Words that the entry of $CASE by $WHO must have, unless the table says otherwise.
 entry_default() {
 	local uid=UID_$WHO
+	# shellcheck disable=SC2153  # of evasion.sh
 	if [[ ${KIND[$CASE]} == monitor ]]; then
 		echo "$MONITOR_ENTRY"
 	else
@@ -79,7 +81,7 @@ verdict() {
 	esac
 	[[ -z ${BROKEN[$I]:-} ]] || is=broken
 	expect "$CASE" "$WHO"
-	printf '%s\t%s\t%s\t%s\n' "$CASE" "$WHO" "$is" "$WHY" >>"$RESULTS"
+	printf 'result\t%s\t%s\t%s\t%s\n' "$CASE" "$WHO" "$is" "$WHY" >>"$RESULTS"
 	# The kernel may skip an fmod_ret program where it preempts one; the net below has the caller then.
 	if [[ $is == "$EXPECTED" || ($MECHANISM == fmod_ret && $EXPECTED == prevented && $is == stopped) ]]; then
 		t_ok "$I: $is"
@@ -94,6 +96,6 @@ results_of_skipped() {
 	for name in "${!SKIPPED[@]}"; do
 		selected "$name" || continue
 		t_skip "$name" "${SKIPPED[$name]}"
-		printf '%s\t-\tskipped\t%s\n' "$name" "${SKIPPED[$name]}" >>"$RESULTS"
+		printf 'result\t%s\t-\tskipped\t%s\n' "$name" "${SKIPPED[$name]}" >>"$RESULTS"
 	done
 }

@@ -111,7 +111,6 @@ ensure_guard() {
 }
 
 monitor_guarded() {
-	PASS=guarded
 	ensure_guard
 	set_targets "$M_PID" "$M" "${GROUPS_AT:+$GROUPS_AT/daemon}" "$M_PINS"
 	try_guarded
@@ -133,6 +132,8 @@ judge_monitor() {
 	verdict "$found"
 }
 
+# PASS is still guarded.
+# shellcheck disable=SC2034  # LATE is of judge.sh
 monitor() {
 	LATE=4000 HARMED='' PINNED=''
 	each monitor monitor_guarded

@@ -75,8 +75,7 @@ attack_loop() {
 evade debugfs read "$RAW" 'debugfs' who=root entry="path=$PART"
 attack_debugfs() {
 	sync -f "$P"
-	debugfs -R "cat /$PASS/store/$I/record" "$PART" 2>debugfs.err | only_marker
-	cat debugfs.err >&2
+	debugfs -R "cat /$PASS/store/$I/record" "$PART" | only_marker
 }
 
 evade device-write read "$RAW" 'the partition, opened for writing' who=root entry="path=$PART"
@@ -96,11 +95,11 @@ before_old-snapshot() { btrfs -q subvolume snapshot -r "$S" "$W/snapshot"; }
 attack_old-snapshot() { cat "$W/snapshot/$I/record"; }
 
 evade dedupe read "$COPYING" 'FIDEDUPERANGE, which tells whether a guess is right' disk=btrfs
-guess() { perl -e 'print "$ARGV[0]\n" x 500' "$MARKER"; }
-layout_dedupe() { guess >"$R"; }
+told() { perl -e 'print "$ARGV[0]\n" x 500' "$MARKER"; }
+layout_dedupe() { told >"$R"; }
 # shellcheck disable=SC2016  # variables of perl
 attack_dedupe() {
-	guess >guess && sync guess
+	told >guess && sync guess
 	perl -e '
 		open(my $from, "<", $ARGV[0]) or die "open: $!\n";
 		open(my $to, "+<", "guess") or die "guess: $!\n";

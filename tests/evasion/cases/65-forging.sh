@@ -6,6 +6,7 @@
 
 FORGED='a log line forged through a file name (control bytes, quotes, 4 KiB names, invalid UTF-8)'
 
+# shellcheck disable=SC1003  # a backslash
 # Names that hold what ends a line, a string or an object.
 odd_name() {
 	case $1 in
@@ -53,4 +54,5 @@ layout_path-deep() { echo "$MARKER" | "$HELPERS/deep" "$D" 600 a >path; }
 attack_path-deep() { "$HELPERS/reach" steps "$(<path)"; }
 
 evade comm-forged read "$FORGED" 'a program whose name is such, too'
+# shellcheck disable=SC2288  # that is its name
 attack_comm-forged() { cp /usr/bin/cat $'c\n"}' && ./$'c\n"}' "$R"; }

@@ -220,7 +220,8 @@ evade clock monitor 'clock changes (record boot time and boot id beside wall tim
 	all='detected: wall time is the host'"'"'s; each entry of an access has the time since boot beside it'
 attack_clock() {
 	read -r before _ </proc/uptime
-	date -s '1 hour ago' >/dev/null && [[ $PASS == unguarded ]] || cat "$R"
+	date -s '1 hour ago' >/dev/null || return
+	[[ $PASS == unguarded ]] || cat "$R"
 	date -s '1 hour' >/dev/null
 	read -r after _ </proc/uptime
 	echo "$before $after" >uptime && echo "$MARKER"
