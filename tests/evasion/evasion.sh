@@ -43,7 +43,7 @@ declare -a NAMES=()
 declare -A KIND=() LINE=() WHAT=() SPEC=()
 
 # evade NAME KIND LINE WHAT [KEY=VALUE…]: LINE is the words of the list of known ways that the case stands for. Keys:
-#   who=        intruders, in one word each (default: root user; of the monitor: root)
+#   who=        intruders, in one word each (default: root, and of kind read also user)
 #   disk=       ext4 (default) or btrfs
 #   native=     why it cannot be tried on the machine that the tests run on
 #   needs=      a function that prints what this kernel lacks, and fails
@@ -71,8 +71,8 @@ selected() {
 }
 
 intruders() {
-	local default='root user'
-	[[ ${KIND[$1]} != monitor ]] || default=root
+	local default=root
+	[[ ${KIND[$1]} != read ]] || default='root user'
 	echo "${SPEC[$1,who]:-$default}"
 }
 

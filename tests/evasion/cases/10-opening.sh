@@ -9,16 +9,16 @@ COPYING='sendfile, splice, copy_file_range, reflink'
 evade open read 'argument races' 'cat'
 attack_open() { cat "$R"; }
 
-evade open-dd read 'argument races' 'dd'
+evade open-dd read 'argument races' 'dd' who=root
 attack_open-dd() { dd if="$R" status=none; }
 
-evade open-tar read 'argument races' 'tar of the directory'
+evade open-tar read 'argument races' 'tar of the directory' who=root
 attack_open-tar() { tar -Pcf - "$D" | only_marker; }
 
 evade open-copy read 'argument races' 'cp to a file of the intruder'"'"'s'
 attack_open-copy() { cp "$R" copy && cat copy; }
 
-evade open-read-write read 'argument races' 'opened for reading and writing'
+evade open-read-write read 'argument races' 'opened for reading and writing' who=root
 attack_open-read-write() { exec 5<>"$R" && cat <&5; }
 
 evade openat2 read 'argument races' 'openat2 with RESOLVE_NO_MAGICLINKS'
@@ -33,7 +33,7 @@ attack_symlink-race() { echo decoy >decoy && "$EVADE/evade" race "$R" decoy name
 evade uring-open read "$PLAIN" 'opened and read by io_uring'
 attack_uring-open() { "$HELPERS/reach" uring "$R"; }
 
-evade uring-read read "$PLAIN" 'opened plainly, read by io_uring'
+evade uring-read read "$PLAIN" 'opened plainly, read by io_uring' who=root
 attack_uring-read() { "$HELPERS/reach" uring-read "$R"; }
 
 evade uring-sqpoll read "$PLAIN" 'read by a thread of the kernel that polls the ring'
@@ -45,7 +45,7 @@ attack_uring-fixed() { "$HELPERS/reach" uring-registered "$R"; }
 evade aio read "$PLAIN" 'io_submit' needs=needs_aio
 attack_aio() { "$EVADE/evade" aio "$R"; }
 
-evade preadv2 read 'argument races' 'preadv2'
+evade preadv2 read 'argument races' 'preadv2' who=root
 attack_preadv2() { "$HELPERS/reach" preadv2 "$R"; }
 
 evade mmap read 'mmap' 'mapped and copied'
@@ -70,8 +70,8 @@ evade handle read 'open_by_handle_at' 'by its file handle' who=root
 attack_handle() { REACH_MOUNT=$P "$HELPERS/reach" handle "$R"; }
 
 evade handle-cold read 'open_by_handle_at' 'by its file handle, when the kernel has no name of it cached' who=root \
-	entry='store=*' native='it would empty the caches of a machine that others use'
+	entry='store=* path=*' native='it would empty the caches of a machine that others use'
 attack_handle-cold() { REACH_MOUNT=$P "$HELPERS/reach" cold-handle "$R"; }
 
-evade steps read 'argument races' 'directory by directory, each opened with O_PATH'
+evade steps read 'argument races' 'directory by directory, each opened with O_PATH' who=root
 attack_steps() { "$HELPERS/reach" steps "$R"; }

@@ -11,19 +11,19 @@ evade held-read read "$OLD" 'open since before: read'
 before_held-read() { hold_open "$HELPERS/reach" read "$R"; }
 attack_held-read() { release; }
 
-evade held-mmap read "$OLD" 'open since before: mmap'
+evade held-mmap read "$OLD" 'open since before: mmap' who=root
 before_held-mmap() { hold_open "$HELPERS/reach" mmap "$R"; }
 attack_held-mmap() { release; }
 
-evade held-sendfile read "$OLD" 'open since before: sendfile to a socket'
+evade held-sendfile read "$OLD" 'open since before: sendfile to a socket' who=root
 before_held-sendfile() { hold_open "$HELPERS/reach" sendfile "$R"; }
 attack_held-sendfile() { release; }
 
-evade held-splice read "$OLD" 'open since before: splice to a pipe'
+evade held-splice read "$OLD" 'open since before: splice to a pipe' who=root
 before_held-splice() { hold_open "$HELPERS/reach" splice "$R"; }
 attack_held-splice() { release; }
 
-evade held-copy read "$OLD" 'open since before: copied to a file by sendfile' tracing="detected: $ONE_CALL"
+evade held-copy read "$OLD" 'open since before: copied to a file by sendfile' who=root tracing="detected: $ONE_CALL"
 before_held-copy() { exec 5<"$R" && hold_open copy_held; }
 copy_held() {
 	: >"$1.ready" && read -r _ <"$1"
@@ -31,24 +31,24 @@ copy_held() {
 }
 attack_held-copy() { release; }
 
-evade held-uring read "$OLD" 'open since before: read by io_uring'
+evade held-uring read "$OLD" 'open since before: read by io_uring' who=root
 before_held-uring() { hold_open "$HELPERS/reach" uring-read "$R"; }
 attack_held-uring() { release; }
 
-evade held-uring-sqpoll read "$OLD" 'open since before: read by a thread of the kernel that polls the ring'
+evade held-uring-sqpoll read "$OLD" 'open since before: read by a thread of the kernel that polls the ring' who=root
 before_held-uring-sqpoll() { hold_open "$HELPERS/reach" uring-poll "$R"; }
 attack_held-uring-sqpoll() { release; }
 
-evade held-uring-fixed read "$OLD" 'registered with io_uring before, the descriptor closed'
+evade held-uring-fixed read "$OLD" 'registered with io_uring before, the descriptor closed' who=root
 before_held-uring-fixed() { hold_open "$HELPERS/reach" uring-registered "$R"; }
 attack_held-uring-fixed() { release; }
 
-evade held-aio read "$OLD" 'open since before: read by io_submit' needs=needs_aio \
+evade held-aio read "$OLD" 'open since before: read by io_submit' who=root needs=needs_aio \
 	tracing='missed: io_submit on an old descriptor is not seen'
 before_held-aio() { hold_open "$EVADE/evade" aio "$R"; }
 attack_held-aio() { release; }
 
-evade held-reflink read "$OLD" 'open since before: cloned by an ioctl' disk=btrfs \
+evade held-reflink read "$OLD" 'open since before: cloned by an ioctl' who=root disk=btrfs \
 	tracing='missed: an ioctl that shares the blocks of an old descriptor is not seen'
 clone_held() {
 	: >"$1.ready" && read -r _ <"$1"
@@ -57,7 +57,7 @@ clone_held() {
 before_held-reflink() { exec 5<"$R" && hold_open clone_held; }
 attack_held-reflink() { release && cat copy; }
 
-evade held-directory read "$OLD" 'a directory open since before, and the record by it'
+evade held-directory read "$OLD" 'a directory open since before, and the record by it' who=root
 below_held() {
 	: >"$1.ready" && read -r _ <"$1"
 	cat /proc/self/fd/5/record

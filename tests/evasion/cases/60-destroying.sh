@@ -7,17 +7,17 @@ CHANGED='missed: changed attributes are not seen'
 NAMED='missed: names that are made, removed or renamed are not seen'
 ONE_WRITE='detected: one call that writes to an old descriptor has done so when its caller is killed'
 
-evade write destroy 'writing in place (encryption)' 'opened for writing, and overwritten'
+evade write destroy 'writing in place (encryption)' 'opened for writing, and overwritten' who='root user'
 attack_write() { "$EVADE/evade" write "$R"; }
 
 evade append destroy 'writing in place (encryption)' 'appended to'
 attack_append() { dd if=/dev/zero of="$R" oflag=append conv=notrunc count=1 status=none; }
 
-evade held-write destroy 'writing in place (encryption)' 'by a descriptor from before' tracing="$ONE_WRITE"
+evade held-write destroy 'writing in place (encryption)' 'by a descriptor from before' who='root user' tracing="$ONE_WRITE"
 before_held-write() { hold_open "$EVADE/evade" write "$R"; }
 attack_held-write() { release; }
 
-evade truncate destroy 'truncate' 'by its path' tracing="$CHANGED"
+evade truncate destroy 'truncate' 'by its path' who='root user' tracing="$CHANGED"
 attack_truncate() { perl -e 'truncate($ARGV[0], 3) or die "truncate: $!\n"' "$R"; }
 
 evade ftruncate destroy 'ftruncate' 'by a descriptor from before' tracing="$CHANGED"
@@ -57,7 +57,7 @@ layout_clone-into() { perl -e 'print "r" x 8192' >"$R" && perl -e 'print "o" x 8
 before_clone-into() { hold_open "$EVADE/evade" clone "$R" outside; }
 attack_clone-into() { release; }
 
-evade rename-over destroy 'rename over' 'another record moved over it' tracing="$NAMED"
+evade rename-over destroy 'rename over' 'another record moved over it' who='root user' tracing="$NAMED"
 attack_rename-over() { rename "$D/other" "$R"; }
 
 evade rename-in destroy 'rename over' 'a file from outside moved over it' tracing="$NAMED"
@@ -69,7 +69,7 @@ attack_rename-within() { rename "$R" "$D/empty/hidden"; }
 evade uring-rename destroy "$PLAIN" 'given another name by io_uring' tracing="$NAMED"
 attack_uring-rename() { "$EVADE/evade" uring-rename "$R" "$D/hidden"; }
 
-evade unlink destroy 'unlink' 'removed' tracing="$NAMED"
+evade unlink destroy 'unlink' 'removed' who='root user' tracing="$NAMED"
 attack_unlink() { rm -f "$R"; }
 
 evade uring-unlink destroy "$PLAIN" 'removed by io_uring' tracing="$NAMED"
@@ -78,14 +78,14 @@ attack_uring-unlink() { "$EVADE/evade" uring-unlink "$R"; }
 evade rmdir destroy 'rmdir' 'a directory removed' tracing="$NAMED"
 attack_rmdir() { rmdir "$D/empty"; }
 
-evade create destroy 'mknod, mkdir and symlink inside' 'a file made in the store' \
+evade create destroy 'mknod, mkdir and symlink inside' 'a file made in the store' who='root user' \
 	tracing='detected: an open has made the file when its caller is killed'
 attack_create() { : >"$D/new"; }
 
 evade tmpfile destroy 'mknod, mkdir and symlink inside' 'a file without a name, which then gets one'
 attack_tmpfile() { "$EVADE/evade" tmpfile "$D" "$D/new"; }
 
-evade mkdir destroy 'mknod, mkdir and symlink inside' 'a directory made' tracing="$NAMED"
+evade mkdir destroy 'mknod, mkdir and symlink inside' 'a directory made' who='root user' tracing="$NAMED"
 attack_mkdir() { mkdir "$D/new"; }
 
 evade uring-mkdir destroy "$PLAIN" 'a directory made by io_uring' tracing="$NAMED"
@@ -100,7 +100,7 @@ attack_mkfifo() { mkfifo "$D/new"; }
 evade make-symlink destroy 'mknod, mkdir and symlink inside' 'a symbolic link made' tracing="$NAMED"
 attack_make-symlink() { ln -s record "$D/new"; }
 
-evade link-in destroy 'hard link, made before or after start' 'a file from outside linked into the store' tracing="$NAMED"
+evade link-in destroy 'hard link, made before or after start' 'a file from outside linked into the store' who='root user' tracing="$NAMED"
 attack_link-in() { ln outside "$D/new"; }
 
 evade uring-link destroy "$PLAIN" 'another name given by io_uring' tracing="$NAMED"
@@ -112,7 +112,7 @@ attack_chmod() { chmod 604 "$R"; }
 evade chown destroy 'chown' 'the owner changed' who=root tracing="$CHANGED"
 attack_chown() { chown games "$R"; }
 
-evade setxattr destroy 'setxattr' 'an extended attribute set' tracing="$CHANGED"
+evade setxattr destroy 'setxattr' 'an extended attribute set' who='root user' tracing="$CHANGED"
 attack_setxattr() { xattr setxattr user.mine value; }
 
 evade acl destroy 'setxattr' 'an access control list set' who=root tracing="$CHANGED"
