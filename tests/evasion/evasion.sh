@@ -123,7 +123,7 @@ each() {
 
 # What each case finds: a record, another file, an empty directory; everybody may everything, as far as modes go.
 lay_out() {
-	mkdir -p "$D/empty" "$W" && echo "$MARKER" >"$R" && echo other >"$D/other" && echo outside >"$W/outside"
+	echo "$MARKER" >"$R" && echo other >"$D/other" && echo outside >"$W/outside"
 	[[ -z ${SPEC[$CASE,reader]:-} ]] || cp "$EVADE/evade" "$W/reader"
 	! declare -F "layout_$CASE" >/dev/null || (cd "$W" && "layout_$CASE")
 }
@@ -173,8 +173,13 @@ attempt() {
 
 # All of a pass's directories, and what comes before.
 set_out() {
-	local place
+	local place directories=()
 	PASS=$1
+	add_directories() { directories+=("$D/empty" "$W"); }
+	each read add_directories
+	each destroy add_directories
+	each monitor add_directories
+	mkdir -p "${directories[@]}"
 	each read lay_out
 	each destroy lay_out
 	each monitor lay_out
@@ -336,7 +341,6 @@ skip_those_lacking
 start_user
 unguarded
 guarded
-monitor
 results_of_skipped
-m_stop
+monitor
 t_done

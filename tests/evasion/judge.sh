@@ -34,6 +34,11 @@ add_attempt() {
 	printf '%s\t%s\t%s\t%s\t%s\n' "$I" "${FROM[$I]}" "${TO[$I]}" "$needle" "$words" >>"$M/attempts"
 }
 
+# As muniment.sh has it, but only since then if SINCE is set: a guest takes long to read it all again and again.
+m_entries() {
+	"$MUNIMENT" log show --json ${SINCE:+--since "@$SINCE"} "$M/ledger"
+}
+
 # Prints for each attempt what its entry says of how it ended, or none. A later word of the same key counts.
 find_entries() {
 	m_flat >"$M/flat.json"
@@ -61,8 +66,9 @@ judge() {
 	for kind; do
 		each "$kind" add_attempt
 	done
-	# Those of which nothing is to be found are in the way of waiting for all: so only for what is still under way.
-	t_wait 8 all_found
+	# What is missed has no entry, so that there is no waiting for all of them: only for what is still under way.
+	sleep 2
+	t_wait 1 all_found
 	while IFS=$'\t' read -r name found; do
 		enter "${name%.*}" "${name##*.}"
 		verdict "$found"

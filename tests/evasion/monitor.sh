@@ -120,13 +120,13 @@ monitor_guarded() {
 }
 
 judge_monitor() {
-	local found=none
+	local found=none SINCE=$((FROM[$I] / 1000 - 1))
 	if declare -F "evidence_$CASE" >/dev/null; then
 		! (cd "$W" && "evidence_$CASE") >"$OUT/evidence.out" 2>&1 || found=recorded
 	else
 		: >"$M/attempts"
 		add_attempt
-		t_wait 4 all_found
+		t_wait 2 all_found
 		IFS=$'\t' read -r _ found <"$M/found"
 	fi
 	verdict "$found"
@@ -137,6 +137,5 @@ judge_monitor() {
 monitor() {
 	LATE=4000 HARMED='' PINNED=''
 	each monitor monitor_guarded
-	CASE=''
-	ensure_guard
+	force_end
 }

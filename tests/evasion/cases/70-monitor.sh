@@ -67,7 +67,12 @@ attack_write-memory() {
 }
 
 evade prlimit monitor 'OOM' 'a limit of no bytes for the files that it writes' all="$UNGUARDED"
-attack_prlimit() { prlimit --pid "$T_PID" --fsize=0:0 && prlimit --pid "$T_PID" --fsize --noheadings --output SOFT | grep -qw 0 && echo "$MARKER"; }
+attack_prlimit() {
+	prlimit --pid "$T_PID" --fsize=0:0 && prlimit --pid "$T_PID" --fsize --noheadings --output SOFT | grep -qw 0 || return
+	[[ $PASS == guarded ]] || { echo "$MARKER" && return; }
+	cat "$R" # whose entry is the daemon's last
+	free
+}
 
 evade starvation monitor 'scheduler starvation' 'a real-time task that takes the CPU; a record is read meanwhile' \
 	native='it would slow this whole machine' entry="store=ehr wanted=deny uid=0 path=*"
@@ -119,11 +124,16 @@ attack_bpffs() {
 }
 
 evade swap-policy monitor 'swapping the policy or the binary' 'another policy, and a reload' \
-	all='detected: root may change the policy; the ledger says so' entry='kind=policy' fresh=yes
+	all='detected: root may change the policy; the ledger says so' entry='kind=policy'
 attack_swap-policy() {
 	sed -i 's/users: \[daemon\]/users: [daemon, root]/; s/mode: enforce/mode: monitor/' "$T_DIR/policy.d/policy.yaml" || return
 	[[ $PASS == unguarded ]] || "$BUILD/muniment" reload --run "$T_DIR/run" >reload.out 2>&1
 	cat "$R"
+}
+
+after_swap-policy() {
+	[[ $PASS == guarded ]] || return
+	cp "$M/policy.saved" "$T_DIR/policy.d/policy.yaml" && "$BUILD/muniment" reload --run "$T_DIR/run"
 }
 
 evade swap-binary monitor 'swapping the policy or the binary' 'the daemon'"'"'s program replaced on disk' all="$UNGUARDED"
@@ -148,7 +158,7 @@ attack_second-daemon() {
 }
 
 evade forged-message monitor 'a forged control message' 'words that are no request, and a command that there is not' \
-	all='unrecorded: the daemon answers with an error and goes on' 
+	all='unrecorded: the daemon answers with an error and goes on'
 # shellcheck disable=SC2016  # variables of perl
 attack_forged-message() {
 	[[ $PASS == guarded ]] || { echo "$MARKER" && return; }
@@ -158,6 +168,53 @@ attack_forged-message() {
 			alarm 5; print while <$s>' "$T_DIR/run/control" "$text" >>answers
 	done
 	! "$BUILD/muniment" status --run "$T_DIR/run" >status.out 2>&1 && ended && echo "$MARKER"
+}
+
+evade clock monitor 'clock changes (record boot time and boot id beside wall time)' 'the clock set back by an hour' native="$MACHINE" \
+	all='detected: wall time is the host'"'"'s; each entry of an access has the time since boot beside it'
+attack_clock() {
+	read -r before _ </proc/uptime
+	date -s '1 hour ago' >/dev/null || return
+	[[ $PASS == unguarded ]] || cat "$R"
+	date -s '1 hour' >/dev/null
+	read -r after _ </proc/uptime
+	echo "$before $after" >uptime && echo "$MARKER"
+}
+evidence_clock() {
+	read -r before after <uptime
+	soon clock_shown
+}
+clock_shown() {
+	local SINCE=''
+	m_entries | jq -e -n --arg i "/$I/" --argjson from "$before" --argjson to "$after" '[inputs | select((.file.path // "") | contains($i))
+		| .metadata.original_time | tonumber / 1e9 | select(. > $from - 1 and . < $to + 1)] | length > 0'
+}
+
+evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" all="$UNGUARDED"
+attack_module() { modprobe -r dummy; modprobe dummy && [[ -d /sys/module/dummy ]] && echo "$MARKER"; }
+after_module() { modprobe -r dummy; }
+
+# The ledger's harm is the intruder's success; that it shows is what `log verify` says with a checkpoint kept elsewhere.
+verify_since() {
+	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --since "$W/kept"
+	(($? == 1))
+}
+
+keep_checkpoint() {
+	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --save "$W/kept" >kept.out 2>&1
+}
+
+evade ledger-edit monitor 'truncation' 'one byte of an entry changed' all='detected: not prevented; log verify tells'
+attack_ledger-edit() {
+	keep_checkpoint
+	dd if="$T_DIR/ledger/segment-0000000000" bs=1 skip=600 count=1 status=none >byte
+	printf '\001' | dd of="$T_DIR/ledger/segment-0000000000" bs=1 seek=600 conv=notrunc status=none && echo "$MARKER"
+}
+evidence_ledger-edit() {
+	verify_since
+	local status=$?
+	dd if=byte of="$T_DIR/ledger/segment-0000000000" bs=1 seek=600 conv=notrunc status=none
+	return "$status"
 }
 
 evade flood monitor 'ring flooding' 'the daemon stopped and the ring filled, so that an access finds no room for its record' \
@@ -181,23 +238,6 @@ attack_disk-full() {
 }
 after_disk-full() { rm -f "$T_DIR/ledger/filler"; }
 
-# The ledger's harm is the intruder's success; that it shows is what `log verify` says with a checkpoint kept elsewhere.
-verify_since() {
-	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --since "$W/kept"
-	(($? == 1))
-}
-
-keep_checkpoint() {
-	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --save "$W/kept" >kept.out 2>&1
-}
-
-evade ledger-truncate monitor 'truncation' 'the ledger'"'"'s entries cut off' all='detected: not prevented; log verify tells' fresh=yes
-attack_ledger-truncate() {
-	keep_checkpoint
-	truncate -s 100 "$T_DIR/ledger/segment-0000000000" && [[ $(stat -c %s "$T_DIR/ledger/segment-0000000000") == 100 ]] && echo "$MARKER"
-}
-evidence_ledger-truncate() { verify_since; }
-
 evade ledger-older monitor 'replacement by an older copy' 'an older copy of the ledger put in its place' \
 	all='detected: not prevented; log verify tells by a checkpoint kept elsewhere' fresh=yes
 attack_ledger-older() {
@@ -209,32 +249,9 @@ attack_ledger-older() {
 }
 evidence_ledger-older() { verify_since; }
 
-evade ledger-edit monitor 'truncation' 'one byte of an entry changed' all='detected: not prevented; log verify tells' fresh=yes
-attack_ledger-edit() {
+evade ledger-truncate monitor 'truncation' 'the ledger'"'"'s entries cut off' all='detected: not prevented; log verify tells' fresh=yes
+attack_ledger-truncate() {
 	keep_checkpoint
-	printf X | dd of="$T_DIR/ledger/segment-0000000000" bs=1 seek=600 conv=notrunc status=none && echo "$MARKER"
+	truncate -s 100 "$T_DIR/ledger/segment-0000000000" && [[ $(stat -c %s "$T_DIR/ledger/segment-0000000000") == 100 ]] && echo "$MARKER"
 }
-evidence_ledger-edit() { verify_since; }
-
-evade clock monitor 'clock changes (record boot time and boot id beside wall time)' 'the clock set back by an hour' native="$MACHINE" \
-	all='detected: wall time is the host'"'"'s; each entry of an access has the time since boot beside it'
-attack_clock() {
-	read -r before _ </proc/uptime
-	date -s '1 hour ago' >/dev/null || return
-	[[ $PASS == unguarded ]] || cat "$R"
-	date -s '1 hour' >/dev/null
-	read -r after _ </proc/uptime
-	echo "$before $after" >uptime && echo "$MARKER"
-}
-evidence_clock() {
-	read -r before after <uptime
-	soon clock_shown
-}
-clock_shown() {
-	m_entries | jq -e -n --arg i "/$I/" --argjson from "$before" --argjson to "$after" '[inputs | select((.file.path // "") | contains($i))
-		| .metadata.original_time | tonumber / 1e9 | select(. > $from - 1 and . < $to + 1)] | length > 0'
-}
-
-evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" all="$UNGUARDED"
-attack_module() { modprobe -r dummy; modprobe dummy && [[ -d /sys/module/dummy ]] && echo "$MARKER"; }
-after_module() { modprobe -r dummy; }
+evidence_ledger-truncate() { verify_since; }
