@@ -15,7 +15,7 @@
 # and with the entry that is in the ledger, or is not, that makes: prevented (no success; entry), stopped (no success; the
 # entry says killed), detected (success; entry), missed (success; none), unrecorded (no success; none).
 #
-# EVASION_CASES, patterns of names, limits a run to some cases.
+# EVASION_CASES, patterns of names, and EVASION_KINDS limit a run to some cases, EVASION_WHO to one intruder.
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 if [[ $KERNEL == native ]]; then
@@ -61,6 +61,7 @@ evade() {
 
 selected() {
 	local pattern patterns
+	[[ -z ${EVASION_KINDS:-} || " $EVASION_KINDS " == *" ${KIND[$1]} "* ]] || return 1
 	[[ -n ${EVASION_CASES:-} ]] || return 0
 	read -ra patterns <<<"$EVASION_CASES"
 	for pattern in "${patterns[@]}"; do
@@ -73,7 +74,9 @@ selected() {
 intruders() {
 	local default=root
 	[[ ${KIND[$1]} != read ]] || default='root user'
-	echo "${SPEC[$1,who]:-$default}"
+	default=${SPEC[$1,who]:-$default}
+	[[ -z ${EVASION_WHO:-} || " $default " == *" $EVASION_WHO "* ]] || return
+	echo "${EVASION_WHO:-$default}"
 }
 
 # Sets EXPECTED to the word and WHY to the reason for case $1 by intruder $2.

@@ -7,8 +7,13 @@ BEGIN { FS = "\t" }
 
 FNR == 1 { column++ }
 
-$1 == "run" { head[column] = ($2 == "native" ? substr($3, 1, match($3, /[0-9.]+/) ? index($3 "-", "-") - 1 : 9) : ($2 == "sid" ? "7.2" : $2)) " `" $4 "`"
-	release[column] = $3 }
+# A kernel of this machine's own is told by its version alone.
+$1 == "run" {
+	release[column] = $3
+	if ($2 == "native")
+		sub(/-.*/, "", release[column])
+	head[column] = ($2 == "native" ? release[column] : $2 == "sid" ? "7.2" : $2) " `" $4 "`"
+}
 
 $1 == "case" && !($2 in kind) { order[++cases] = $2; kind[$2] = $3; line[$2] = $4; what[$2] = $5 }
 
@@ -33,6 +38,8 @@ function cell(name, c,   root, user) {
 		return "– " substr(verdict[name, c, "-"], 9)
 	root = verdict[name, c, "root"]
 	user = verdict[name, c, "user"]
+	if (root == "" && user == "")
+		return "not run"
 	if (root == "" || user == "" || root == user)
 		return root (root == "" ? user : "") (root == "" ? " (user)" : user == "" ? " (root)" : "")
 	return "root " root ", user " user
@@ -87,7 +94,7 @@ END {
 	print "* **stopped**: the same, but by SIGKILL as the call returned."
 	print "* **detected**: it worked, and a signed entry (of the ledger's own harm: `log verify`) names it."
 	print "* **missed**: it worked, and no entry names it. **unrecorded**: it failed, and no entry names it."
-	print "* **–**: not tried here. Numbers in brackets are reasons, at the end."
+	print "* **–**: not to be tried here. **not run**: not in this run. Numbers in brackets are reasons, at the end."
 	totals()
 	table("read", "Reaching the data")
 	table("destroy", "Destroying")
