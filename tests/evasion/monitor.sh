@@ -120,7 +120,9 @@ monitor_guarded() {
 }
 
 judge_monitor() {
-	local found=none SINCE=$((FROM[$I] / 1000 - 1))
+	local found=none
+	# shellcheck disable=SC2034  # for m_entries
+	local SINCE=$((${FROM[$I]} / 1000 - 1))
 	if declare -F "evidence_$CASE" >/dev/null; then
 		! (cd "$W" && "evidence_$CASE") >"$OUT/evidence.out" 2>&1 || found=recorded
 	else

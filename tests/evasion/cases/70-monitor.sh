@@ -185,6 +185,7 @@ evidence_clock() {
 	soon clock_shown
 }
 clock_shown() {
+	# shellcheck disable=SC2034  # for m_entries: by the clock, these are long ago
 	local SINCE=''
 	m_entries | jq -e -n --arg i "/$I/" --argjson from "$before" --argjson to "$after" '[inputs | select((.file.path // "") | contains($i))
 		| .metadata.original_time | tonumber / 1e9 | select(. > $from - 1 and . < $to + 1)] | length > 0'
