@@ -1,27 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes tests/evasion/RESULTS.md of what runs of the evasion suite have left: `awk -f results.awk NAME.tsv…`, one file for
-# each kernel and mechanism, as evasion.sh writes them: a line `run` (kernel, release, mechanism, date), lines `case` (name,
-# kind, line of the list, what) and lines `result` (name, intruder, verdict, reason). Called by `make evasion`.
+# Makes tests/evasion/RESULTS.md of what runs of the evasion suite have left: `awk -f results.awk NAME.tsv…`, files of one
+# or more runs for each kernel and mechanism, as evasion.sh writes them: a line `run` (kernel, release, mechanism), lines
+# `case` (name, kind, line of the list, what) and lines `result` (name, intruder, verdict, reason). Called by `make evasion`.
 BEGIN { FS = "\t" }
 
-FNR == 1 { column++ }
-
-# A kernel of this machine's own is told by its version alone.
+# A kernel of this machine's own is told by its version alone. Runs on the same kernel share a column.
 $1 == "run" {
-	release[column] = $3
+	version = $3
 	if ($2 == "native")
-		sub(/-.*/, "", release[column])
-	head[column] = ($2 == "native" ? release[column] : $2 == "sid" ? "7.2" : $2) " `" $4 "`"
+		sub(/-.*/, "", version)
+	title = ($2 == "native" ? version : $2 == "sid" ? "7.2" : $2) " `" $4 "`"
+	if (!(title in number_of)) {
+		number_of[title] = ++columns
+		head[columns] = title
+		release[columns] = version
+	}
+	column = number_of[title]
 }
 
 $1 == "case" && !($2 in kind) { order[++cases] = $2; kind[$2] = $3; line[$2] = $4; what[$2] = $5 }
 
+# What a later run of some cases has to say takes the place of what an earlier one said.
 $1 == "result" {
-	verdict[$2, column, $3] = $4 ($5 == "" ? "" : " [" note($5) "]")
+	if (($2, column, $3) in word)
+		seen[column, word[$2, column, $3]]--
+	word[$2, column, $3] = $4
 	seen[column, $4]++
-	if ($3 != "-")
-		tried[column]++
+	why[$2, column, $3] = $5
 }
 
 function note(reason) {
@@ -32,12 +38,19 @@ function note(reason) {
 	return number[reason]
 }
 
+# The verdict, with the number of its reason.
+function told(name, c, who) {
+	if (!((name, c, who) in word))
+		return ""
+	return word[name, c, who] (why[name, c, who] == "" ? "" : " [" note(why[name, c, who]) "]")
+}
+
 # Both intruders' verdicts in one word where they agree.
 function cell(name, c,   root, user) {
-	if ((name, c, "-") in verdict)
-		return "– " substr(verdict[name, c, "-"], 9)
-	root = verdict[name, c, "root"]
-	user = verdict[name, c, "user"]
+	if ((name, c, "-") in word)
+		return "– [" note(why[name, c, "-"]) "]"
+	root = told(name, c, "root")
+	user = told(name, c, "user")
 	if (root == "" && user == "")
 		return "not run"
 	if (root == "" || user == "" || root == user)
@@ -47,17 +60,17 @@ function cell(name, c,   root, user) {
 
 function table(which, title,   i, c) {
 	printf "\n## %s\n\n| case | way | what is tried |", title
-	for (c = 1; c <= column; c++)
+	for (c = 1; c <= columns; c++)
 		printf " %s |", head[c]
 	printf "\n|---|---|---|"
-	for (c = 1; c <= column; c++)
+	for (c = 1; c <= columns; c++)
 		printf "---|"
 	print ""
 	for (i = 1; i <= cases; i++) {
 		if (kind[order[i]] != which)
 			continue
 		printf "| %s | %s | %s |", order[i], line[order[i]], what[order[i]]
-		for (c = 1; c <= column; c++)
+		for (c = 1; c <= columns; c++)
 			printf " %s |", cell(order[i], c)
 		print ""
 	}
@@ -66,18 +79,18 @@ function table(which, title,   i, c) {
 function totals(   words, n, i, c) {
 	n = split("prevented stopped detected missed unrecorded broken skipped", words, " ")
 	printf "\n| attempts |"
-	for (c = 1; c <= column; c++)
+	for (c = 1; c <= columns; c++)
 		printf " %s |", head[c]
 	printf "\n|---|"
-	for (c = 1; c <= column; c++)
+	for (c = 1; c <= columns; c++)
 		printf "---|"
 	printf "\n| kernel |"
-	for (c = 1; c <= column; c++)
+	for (c = 1; c <= columns; c++)
 		printf " %s |", release[c]
 	print ""
 	for (i = 1; i <= n; i++) {
 		printf "| %s |", words[i] == "skipped" ? "skipped cases" : words[i]
-		for (c = 1; c <= column; c++)
+		for (c = 1; c <= columns; c++)
 			printf " %d |", seen[c, words[i]]
 		print ""
 	}
