@@ -2,6 +2,7 @@
 # make [V=1] [O=DIR]        munimentd and muniment in DIR (build)
 # make check                unit tests under ASan and UBSan, no root
 # make test                 everything: scripts/test
+# make evasion              tests/evasion on every kernel, and its table
 # make demo | bench | lint | fuzz | crash | install DESTDIR=
 
 O        ?= build
@@ -112,7 +113,20 @@ $(O)/guest/%: tests/guest/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -lbpf -o $@
 
-helpers: $(HELPERS)
+# The evasion suite's, and two of the native tests' that it uses.
+EVADERS := $(O)/evasion/evade $(O)/evasion/share $(O)/evasion/int80
+
+$(O)/evasion/%: tests/evasion/%.c
+	$(call say,HELPER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -luring -lpthread -o $@
+
+$(O)/evasion/%: tests/native/%.c
+	$(call say,HELPER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -U_GNU_SOURCE $(CFLAGS) $< -o $@
+
+helpers: $(HELPERS) $(EVADERS)
 
 # --- the rest ---------------------------------------------------------------------------------------------------------------
 BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
@@ -144,6 +158,13 @@ crash: all helpers
 		--env TREE=$(CURDIR) --env BUILD=$(CURDIR)/$(O) --env CASE_DIR=/tmp/crash -- \
 		sh -c 'mkdir /tmp/crash && tests/crash/crash.sh $(CRASH_ROUNDS)'
 
+# The evasion suite on every kernel and mechanism, an hour, and the table of what became of each attack.
+EVASIONS := 6.1-lsm 6.12-lsm sid-lsm 6.12-fmod_ret native-tracing
+
+evasion: all helpers
+	$(Q)for run in $(EVASIONS); do scripts/test evasion $${run%-*} $${run#*-} || bad=1; done; \
+		awk -f tests/evasion/results.awk $(EVASIONS:%=$(O)/test/evasion/%/results.tsv) >tests/evasion/RESULTS.md && [ -z "$$bad" ]
+
 demo:
 	$(Q)scripts/demo
 
@@ -167,5 +188,5 @@ clean:
 
 -include $(shell [ -d $(O) ] && find $(O) -type f -name '*.d')
 
-.PHONY: all units check fuzz fuzz-smoke helpers benches bench test crash demo lint install clean
+.PHONY: all units check fuzz fuzz-smoke helpers benches bench test crash evasion demo lint install clean
 .DELETE_ON_ERROR:
