@@ -130,7 +130,7 @@ static __always_inline bool actor__is_stamp(const struct content_stamp *a, const
 static __noinline u32 actor__by_script(struct script *script, u32 slot, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
-	u32 flags = script->named ? 0 : ACTOR_INTERPRETED;
+	u32 flags = ACTOR_SCRIPTED | (script->named ? 0 : ACTOR_INTERPRETED);
 	struct program_roles *known;
 
 	key.id = script->id;

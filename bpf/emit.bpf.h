@@ -274,11 +274,14 @@ __attribute__((noinline)) int emit__person(struct record_access *record)
 }
 
 /* The same, where a script is its program. Inline, as a chain of calls has 8 frames at most. */
-static __always_inline void emit__actor(struct record_access *record)
+static __always_inline void emit__actor(struct record_access *record, u32 actor)
 {
-	struct script *script = emit__names_script(bpf_get_current_task_btf());
+	struct script *script;
 
 	emit__person(record);
+	if (!(actor & ACTOR_SCRIPTED))
+		return;
+	script = emit__names_script(bpf_get_current_task_btf());
 	if (script)
 		record->program = script->id;
 }
@@ -315,7 +318,7 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	record->flags = access->flags | (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
 			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0) |
 			(control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
-	emit__actor(record);
+	emit__actor(record, access->actor);
 	emit__object(record, inode);
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, access->number);

@@ -160,6 +160,7 @@ struct actor_answer {
 #define ACTOR_BY_LOGIN	      0x8
 #define ACTOR_PROGRAM_CHANGED 0x10 /* the program's file is not what its roles were given to */
 #define ACTOR_INTERPRETED     0x20 /* runs a script that no role named when it was executed */
+#define ACTOR_SCRIPTED	      0x40 /* runs a script, by whatever role */
 #define GRANTED_COMPUTED      0x1
 
 struct {
