@@ -127,7 +127,7 @@ int BPF_PROG(fmod_ret__file_ioctl_compat, struct file *file, unsigned int number
 SEC("fmod_ret/security_ptrace_access_check")
 int BPF_PROG(fmod_ret__ptrace_access_check, struct task_struct *task, unsigned int mode, int ret)
 {
-	return ret ? ret : memory__attach(task, mode, MECHANISM_FMOD_RET);
+	return ret ? ret : guard__attach(task, mode, MECHANISM_FMOD_RET);
 }
 
 SEC("fmod_ret/security_ptrace_traceme")

@@ -135,7 +135,7 @@ int BPF_PROG(lsm__file_ioctl_compat, struct file *file, unsigned int number, uns
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(lsm__ptrace_access_check, struct task_struct *task, unsigned int mode, int ret)
 {
-	return ret ? ret : memory__attach(task, mode, MECHANISM_LSM);
+	return ret ? ret : guard__attach(task, mode, MECHANISM_LSM);
 }
 
 SEC("lsm/ptrace_traceme")

@@ -131,6 +131,14 @@ static __always_inline int guard__set(struct task_struct *task, u32 mechanism)
 	return guard__is_for(task) ? guard__process(task->tgid, HOOK_TASK_SETTING, 0, mechanism) : 0;
 }
 
+/* Its memory or descriptors: by ptrace, /proc/PID/mem, process_vm_writev, pidfd_getfd. */
+static __always_inline int guard__attach(struct task_struct *task, u32 mode, u32 mechanism)
+{
+	if (mode & PTRACE_MODE_ATTACH && guard__is_for(task))
+		return guard__process(task->tgid, HOOK_PTRACE_ACCESS_CHECK, 0, mechanism);
+	return memory__attach(task, mode, mechanism);
+}
+
 /* A program is about to be executed. */
 static __always_inline void guard__exec(struct linux_binprm *program)
 {

@@ -9,7 +9,7 @@ LATE=5
 # shellcheck disable=SC2034  # by ${!…}
 UID_root=0 UID_user=${M_UID[$USER_NAME]}
 # Entries that tell of an attack on the monitor itself.
-MONITOR_ENTRY=kind=tamper
+MONITOR_ENTRY="store=(monitor) wanted=deny"
 
 # Words that the entry of $CASE by $WHO must have, unless the table says otherwise.
 entry_default() {

@@ -85,7 +85,9 @@ monitor_unguarded() {
 
 # Ends the daemon whatever state it is in, and all that is of it.
 force_end() {
-	{ kill -CONT "$M_PID"; kill -KILL "$M_PID" && wait "$M_PID"; } 2>/dev/null
+	# Within a window, what it guards of itself may be changed; the window outlives it where its pins do.
+	{ kill -CONT "$M_PID"; "$BUILD/muniment" maintenance --run "$M/run" --reason "the next case"; } >/dev/null 2>&1
+	{ kill -KILL "$M_PID" && wait "$M_PID"; } 2>/dev/null
 	[[ -z $GROUPS_AT ]] || echo 1 >"$GROUPS_AT/daemon/cgroup.kill" 2>/dev/null
 	rm -rf "$M_PINS" "$M/run" && mkdir "$M/run"
 	M_PID=''
@@ -137,7 +139,7 @@ judge_monitor() {
 # PASS is still guarded.
 # shellcheck disable=SC2034  # LATE is of judge.sh
 monitor() {
-	LATE=4000 HARMED='' PINNED=''
+	LATE=4000 HARMED='' PINNED='' M_PROTECT=enforce
 	each monitor monitor_guarded
 	force_end
 }

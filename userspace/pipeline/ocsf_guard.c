@@ -21,6 +21,7 @@ struct guarded {
 #define INVOKE	      ",\"activity_id\":4,\"type_uid\":100304"
 
 static const struct guarded guarded[HOOK_END] = {
+	[HOOK_PTRACE_ACCESS_CHECK] = {",\"activity_id\":3,\"type_uid\":100703", "attach to", NULL, NULL},
 	[HOOK_TASK_KILL] = {",\"activity_id\":2,\"type_uid\":100702", "send a signal to", NULL, NULL},
 	[HOOK_TASK_SETTING] = {OTHER_PROCESS, "change the settings of", NULL, NULL},
 	[HOOK_CGROUP_ATTACH] = {OTHER_PROCESS, "move to another cgroup", NULL, NULL},

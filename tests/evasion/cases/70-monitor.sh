@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Against the monitor: ending, stopping and silencing it, its policy, its ledger. What `UNGUARDED` marks is to change once
-# the monitor guards itself. Sourced by tests/evasion/evasion.sh; tests/evasion/monitor.sh tells what T_… are.
+# Against the monitor: ending, stopping and silencing it, its policy, its ledger. Sourced by tests/evasion/evasion.sh;
+# tests/evasion/monitor.sh tells what T_… are.
 
-UNGUARDED='missed: the monitor does not guard itself yet'
+TRACED='missed: this mechanism sees nothing of it'
 MACHINE='it would change this whole machine'
 
 ended() {
@@ -22,33 +22,34 @@ free() {
 	return 1
 } 2>/dev/null
 
-evade kill monitor 'kill' 'SIGKILL' all="$UNGUARDED"
+evade kill monitor 'kill' 'SIGKILL' tracing="$TRACED"
 attack_kill() { kill -KILL "$T_PID" && free; }
 
-evade terminate monitor 'kill' 'SIGTERM, as an admin ends it' all='detected: root may end the daemon; the ledger says so' entry='kind=stop'
+evade terminate monitor 'kill' 'SIGTERM' tracing='detected: root may end the daemon; the ledger says so'
 attack_terminate() { kill -TERM "$T_PID" && free; }
 
-evade pidfd-kill monitor 'pidfd' 'SIGKILL by pidfd_send_signal' all="$UNGUARDED"
+evade pidfd-kill monitor 'pidfd' 'SIGKILL by pidfd_send_signal' tracing="$TRACED"
 attack_pidfd-kill() { "$EVADE/evade" pidfd-kill "$T_PID" && free; }
 
-evade cgroup-kill monitor 'cgroup.kill and freeze' 'cgroup.kill' needs=needs_groups all="$UNGUARDED"
+evade cgroup-kill monitor 'cgroup.kill and freeze' 'cgroup.kill' needs=needs_groups tracing="$TRACED"
 attack_cgroup-kill() { echo 1 >"$T_GROUP/cgroup.kill" && free; }
 
-evade cgroup-freeze monitor 'cgroup.kill and freeze' 'cgroup.freeze' needs=needs_groups all="$UNGUARDED"
+evade cgroup-freeze monitor 'cgroup.kill and freeze' 'cgroup.freeze' needs=needs_groups tracing="$TRACED"
 attack_cgroup-freeze() { echo 1 >"$T_GROUP/cgroup.freeze" && soon grep -q 'frozen 1' "$T_GROUP/cgroup.events" && echo "$MARKER"; }
 after_cgroup-freeze() { echo 0 >"$T_GROUP/cgroup.freeze"; }
 
-evade cgroup-move monitor 'cgroup.kill and freeze' 'moved into a group of the intruder'"'"'s, and killed there' needs=needs_groups all="$UNGUARDED"
+evade cgroup-move monitor 'cgroup.kill and freeze' 'moved into a group of the intruder'"'"'s, and killed there' needs=needs_groups \
+	tracing="$TRACED"
 attack_cgroup-move() {
 	mkdir -p "${T_GROUP%/*}/other" && echo "$T_PID" >"${T_GROUP%/*}/other/cgroup.procs" && echo 1 >"${T_GROUP%/*}/other/cgroup.kill" && free
 }
 after_cgroup-move() { rmdir "${T_GROUP%/*}/other"; }
 
-evade sigstop monitor 'SIGSTOP' 'SIGSTOP' all="$UNGUARDED"
+evade sigstop monitor 'SIGSTOP' 'SIGSTOP' tracing="$TRACED"
 attack_sigstop() { kill -STOP "$T_PID" && soon grep -q '^State:.T' "/proc/$T_PID/status" && echo "$MARKER"; }
 after_sigstop() { kill -CONT "$T_PID"; }
 
-evade ptrace-monitor monitor 'ptrace' 'traced, its memory read' all="$UNGUARDED"
+evade ptrace-monitor monitor 'ptrace' 'traced, its memory read' tracing="$TRACED"
 attack_ptrace-monitor() {
 	local at
 	at=$(sed -n 's/^\([0-9a-f]*\)-.* r--p .*/0x\1/p' "/proc/$T_PID/maps" | head -n 1)
@@ -56,7 +57,7 @@ attack_ptrace-monitor() {
 }
 only_elf() { grep -a -q ELF && echo "$MARKER"; }
 
-evade write-memory monitor 'ptrace' 'its memory written through /proc/PID/mem' all="$UNGUARDED"
+evade write-memory monitor 'ptrace' 'its memory written through /proc/PID/mem' tracing="$TRACED"
 # shellcheck disable=SC2016  # variables of perl
 attack_write-memory() {
 	local at
@@ -66,7 +67,7 @@ attack_write-memory() {
 		syswrite($m, $b) == 16 or die "write: $!\n"; print "$ARGV[2]\n"' "$T_PID" "$at" "$MARKER"
 }
 
-evade prlimit monitor 'OOM' 'a limit of no bytes for the files that it writes' all="$UNGUARDED"
+evade prlimit monitor 'OOM' 'a limit of no bytes for the files that it writes' tracing="$TRACED"
 attack_prlimit() {
 	prlimit --pid "$T_PID" --fsize=0:0 && prlimit --pid "$T_PID" --fsize --noheadings --output SOFT | grep -qw 0 || return
 	[[ $PASS == guarded ]] || { echo "$MARKER" && return; }
@@ -83,13 +84,12 @@ attack_starvation() {
 	wait
 }
 
-evade ftrace monitor 'ftrace_enabled' 'the kernel'"'"'s function tracing switched off' native="$MACHINE" \
-	blocking='detected: the canary tells; it cannot prevent' entry='kind=canary_silent' needs=needs_ftrace_switch
+evade ftrace monitor 'ftrace_enabled' 'the kernel'"'"'s function tracing switched off' native="$MACHINE" needs=needs_ftrace_switch
 attack_ftrace() { echo 0 >/proc/sys/kernel/ftrace_enabled && sleep 3 && grep -q 0 /proc/sys/kernel/ftrace_enabled && echo "$MARKER"; }
 after_ftrace() { echo 1 >/proc/sys/kernel/ftrace_enabled; }
 needs_ftrace_switch() { [[ -w /proc/sys/kernel/ftrace_enabled ]] || { echo "no ftrace_enabled here" && return 1; }; }
 
-evade map-update monitor 'bpf(2) on its maps, programs and links' 'the daemon'"'"'s control map overwritten' all="$UNGUARDED"
+evade map-update monitor 'bpf(2) on its maps, programs and links' 'the daemon'"'"'s control map overwritten' tracing="$TRACED"
 attack_map-update() {
 	local id value
 	if [[ $PASS == unguarded ]]; then
@@ -111,20 +111,20 @@ own_maps() {
 	done
 }
 
-evade pins monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, its pins removed' all="$UNGUARDED" pin=yes
+evade pins monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, its pins removed' tracing="$TRACED" pin=yes
 attack_pins() {
 	[[ $PASS == guarded ]] || { bpftool map create "$T_PINS/map" type array key 4 value 8 entries 1 name standin || return; }
 	kill -KILL "$T_PID" && soon ended && rm -r "$T_PINS" && free
 }
 
-evade bpffs monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, the bpffs unmounted' all="$UNGUARDED" pin=yes \
+evade bpffs monitor 'removing pins, unmounting bpffs' 'with --pin: the daemon killed, the bpffs unmounted' tracing="$TRACED" pin=yes \
 	native='other mount namespaces of this machine may keep the bpffs, and the programs with it'
 attack_bpffs() {
 	kill -KILL "$T_PID" && soon ended && umount -l "$T_BPFFS" && free
 }
 
 evade swap-policy monitor 'swapping the policy or the binary' 'another policy, and a reload' \
-	all='detected: root may change the policy; the ledger says so' entry='kind=policy'
+	tracing='detected: root may change the policy; the ledger says so'
 attack_swap-policy() {
 	sed -i 's/users: \[daemon\]/users: [daemon, root]/; s/mode: enforce/mode: monitor/' "$T_DIR/policy.d/policy.yaml" || return
 	[[ $PASS == unguarded ]] || "$BUILD/muniment" reload --run "$T_DIR/run" >reload.out 2>&1
@@ -136,7 +136,7 @@ after_swap-policy() {
 	cp "$M/policy.saved" "$T_DIR/policy.d/policy.yaml" && "$BUILD/muniment" reload --run "$T_DIR/run"
 }
 
-evade swap-binary monitor 'swapping the policy or the binary' 'the daemon'"'"'s program replaced on disk' all="$UNGUARDED"
+evade swap-binary monitor 'swapping the policy or the binary' 'the daemon'"'"'s program replaced on disk' tracing="$TRACED"
 attack_swap-binary() { cp /bin/true true && mv true "$T_DIR/bin/munimentd" && cmp -s /bin/true "$T_DIR/bin/munimentd" && echo "$MARKER"; }
 after_swap-binary() { cp "$EVASION_DAEMON" true && mv true "$T_DIR/bin/munimentd"; }
 
@@ -191,7 +191,7 @@ clock_shown() {
 		| .metadata.original_time | tonumber / 1e9 | select(. > $from - 1 and . < $to + 1)] | length > 0'
 }
 
-evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" all="$UNGUARDED"
+evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" tracing="$TRACED"
 attack_module() { modprobe -r dummy; modprobe dummy && [[ -d /sys/module/dummy ]] && echo "$MARKER"; }
 after_module() { modprobe -r dummy; }
 
@@ -205,7 +205,7 @@ keep_checkpoint() {
 	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --save "$W/kept" >kept.out 2>&1
 }
 
-evade ledger-edit monitor 'truncation' 'one byte of an entry changed' all='detected: not prevented; log verify tells'
+evade ledger-edit monitor 'truncation' 'one byte of an entry changed' tracing='detected: not prevented; log verify tells'
 attack_ledger-edit() {
 	keep_checkpoint
 	dd if="$T_DIR/ledger/segment-0000000000" bs=1 skip=600 count=1 status=none >byte
@@ -240,7 +240,7 @@ attack_disk-full() {
 after_disk-full() { rm -f "$T_DIR/ledger/filler"; }
 
 evade ledger-older monitor 'replacement by an older copy' 'an older copy of the ledger put in its place' \
-	all='detected: not prevented; log verify tells by a checkpoint kept elsewhere' fresh=yes
+	tracing='detected: not prevented; log verify tells by a checkpoint kept elsewhere' fresh=yes
 attack_ledger-older() {
 	cp -a "$T_DIR/ledger" older
 	[[ $PASS == unguarded ]] || { cat "$R" >/dev/null 2>&1; sleep 3; }
@@ -250,7 +250,7 @@ attack_ledger-older() {
 }
 evidence_ledger-older() { verify_since; }
 
-evade ledger-truncate monitor 'truncation' 'the ledger'"'"'s entries cut off' all='detected: not prevented; log verify tells' fresh=yes
+evade ledger-truncate monitor 'truncation' 'the ledger'"'"'s entries cut off' tracing='detected: not prevented; log verify tells' fresh=yes
 attack_ledger-truncate() {
 	keep_checkpoint
 	truncate -s 100 "$T_DIR/ledger/segment-0000000000" && [[ $(stat -c %s "$T_DIR/ledger/segment-0000000000") == 100 ]] && echo "$MARKER"

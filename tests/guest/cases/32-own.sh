@@ -82,6 +82,7 @@ signal.pidfd_send_signal(os.pidfd_open($KEEPER), signal.SIGSTOP)"
 	try "the idle class of the scheduler" "hook=task_setting" chrt -i -p 0 "$KEEPER"
 	try "a limit of open files" "hook=task_setting" prlimit --pid "$KEEPER" --nofile=4096
 	try "oom_score_adj" "hook=task_setting target=$KEEPER" write_to 1000 "/proc/$KEEPER/oom_score_adj"
+	try "its memory" "hook=ptrace_access_check target=$KEEPER" head -c 0 "/proc/$KEEPER/mem"
 	try "cgroup.freeze" "hook=cgroup" write_to 0 "$CGROUP/cgroup.freeze"
 	try "a limit of memory" "hook=cgroup" write_to max "$CGROUP/memory.max"
 }
@@ -177,8 +178,9 @@ t_equal "no second daemon takes over" "3 1" "$M_ENDED $(grep -c 'runs already wi
 m_events
 m_entry "the signal, as a process activity of OCSF" '.class_uid == 1007 and .activity_id == 2 and
 	.process.name == "munimentd" and .unmapped.muniment.signal == 19 and .attacks[0].technique.uid == "T1685"'
-m_entry "the module by its path, as a kernel activity" '.class_uid == 1003 and .activity_id == 4 and
-	(.kernel.path // "" | test("/dummy[.]ko")) and .attacks[0].sub_technique.uid == "T1547.006"'
+# A compressed module is loaded from memory, and has no path.
+m_entry "the module, as a kernel activity" '.class_uid == 1003 and .activity_id == 4 and
+	(.kernel.name | test("^kernel module")) and (.kernel.path // "/dummy.ko" | test("/dummy[.]ko")) and .attacks[0].sub_technique.uid == "T1547.006"'
 
 # Windows and approvals.
 ask 2 "--reason is needed" stop
