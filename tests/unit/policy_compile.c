@@ -320,9 +320,9 @@ static void the_last_role_counts(void **state)
 static void the_host_section(void **state)
 {
 	static const char source[] = "version: 1\nmode: enforce\nstores: {s: {paths: [/srv/records]}}\n"
-				   "roles: {r: {users: [user1]}}\n"
-				   "grants: [{role: r, store: s, access: [read]}]\n"
-				   "host: {kexec: deny, bpf: allow, approvers: [user7, 3]}\n";
+				     "roles: {r: {users: [user1]}}\n"
+				     "grants: [{role: r, store: s, access: [read]}]\n"
+				     "host: {kexec: deny, bpf: allow, approvers: [user7, 3]}\n";
 	struct policy *policy = policy_new();
 	struct policy_image *image = NULL;
 
