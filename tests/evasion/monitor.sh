@@ -7,7 +7,7 @@
 # that it makes, $CASE_DIR/standin and the daemon's restarts.
 #
 # after_NAME, if there is one, undoes what outlives the attack. evidence_NAME, if there is one, tells instead of an entry
-# whether the harm is shown, for what shows otherwise than by an entry; `fresh=yes` gives the next case a new ledger.
+# whether harm that was done is shown, for what shows otherwise than by an entry; `fresh=yes` gives the next case a new ledger.
 
 # The group that ours are made in; none where cgroups of version 2 are not to be had.
 find_groups() {
@@ -125,7 +125,7 @@ judge_monitor() {
 	local found=none
 	# shellcheck disable=SC2034  # for m_entries
 	local SINCE=$((${FROM[$I]} / 1000 - 1))
-	if declare -F "evidence_$CASE" >/dev/null; then
+	if [[ ${WORKED[$I]:-no} == yes ]] && declare -F "evidence_$CASE" >/dev/null; then
 		! (cd "$W" && "evidence_$CASE") >"$OUT/evidence.out" 2>&1 || found=recorded
 	else
 		: >"$M/attempts"
@@ -140,6 +140,7 @@ judge_monitor() {
 # shellcheck disable=SC2034  # LATE is of judge.sh
 monitor() {
 	LATE=4000 HARMED='' PINNED='' M_PROTECT=enforce
+	force_end # it did not guard itself
 	each monitor monitor_guarded
 	force_end
 }

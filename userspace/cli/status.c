@@ -85,11 +85,11 @@ static void print_operations(json_t *s)
 	json_t *row;
 	size_t i;
 
-	printf("\n  %-16s %-9s %-9s %-28s %s\n", "OPERATION", "BY", "CAN", "PROGRAM", "WHY NOT STRONGER");
+	printf("\n  %-30s %-9s %-9s %-28s %s\n", "OPERATION", "BY", "CAN", "PROGRAM", "WHY NOT STRONGER");
 	json_array_foreach (at(s, "operations"), i, row) {
 		bool served = *text(row, "program");
 
-		printf("  %-16s %-9s %-9s %-28s %s\n", text(row, "operation"), text(row, "mechanism"),
+		printf("  %-30s %-9s %-9s %-28s %s\n", text(row, "operation"), text(row, "mechanism"),
 		       is_true(row, "can_prevent") ? "prevent"
 		       : served			   ? "detect"
 						   : "nothing",

@@ -191,7 +191,8 @@ clock_shown() {
 		| .metadata.original_time | tonumber / 1e9 | select(. > $from - 1 and . < $to + 1)] | length > 0'
 }
 
-evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" tracing="$TRACED"
+evade module monitor 'module load' 'a module loaded into the kernel' native="$MACHINE" tracing="$TRACED" \
+	blocking='detected: an alert, unless the policy denies it (host.modules)' entry='store=(host) hook=module'
 attack_module() { modprobe -r dummy; modprobe dummy && [[ -d /sys/module/dummy ]] && echo "$MARKER"; }
 after_module() { modprobe -r dummy; }
 
@@ -219,18 +220,20 @@ evidence_ledger-edit() {
 }
 
 evade flood monitor 'ring flooding' 'the daemon stopped and the ring filled, so that an access finds no room for its record' \
-	entry='kind=loss'
+	blocking=prevented entry='store=(monitor) hook=task_kill' native='with tracing it would run for minutes'
 attack_flood() {
 	[[ $PASS == guarded ]] || { "$EVADE/evade" flood "$R" 100 >flood.out && cat "$R" && return; }
-	kill -STOP "$T_PID"
+	kill -STOP "$T_PID" || return
 	setpriv --reuid=daemon --regid=daemon --clear-groups -- "$EVADE/evade" flood "$R" 40000 >flood.out
 	cat "$R"
 	kill -CONT "$T_PID"
 }
-after_flood() { [[ $PASS == unguarded ]] || sleep 10; }
+after_flood() { [[ $PASS == unguarded ]] || kill -CONT "$T_PID"; }
 
-evade disk-full monitor 'ledger disk full' 'the ledger'"'"'s file system filled' entry='kind=disk_full' fresh=yes
+evade disk-full monitor 'ledger disk full' 'the ledger'"'"'s file system filled' fresh=yes tracing='stopped: the store admits nobody' \
+	native='it takes minutes'
 attack_disk-full() {
+	: >"$T_DIR/ledger/filler" || return
 	dd if=/dev/zero of="$T_DIR/ledger/filler" bs=1M count=4096 status=none 2>/dev/null
 	[[ $PASS == guarded ]] || { cat "$R" && return; }
 	setpriv --reuid=daemon --regid=daemon --clear-groups -- "$EVADE/evade" flood "$R" 35000 >flood.out
