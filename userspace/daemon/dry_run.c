@@ -24,7 +24,7 @@ static void print_serving(const struct kernel *k)
 	for (unsigned i = 0; i < n; i++) {
 		const char *mechanism = decode_mechanism_text(s[i].mechanism);
 
-		printf("  %-16s %-9s %-8s %s\n", s[i].operation, mechanism ? mechanism : "none",
+		printf("  %-30s %-9s %-8s %s\n", s[i].operation, mechanism ? mechanism : "none",
 		       s[i].can_prevent ? "prevents"
 		       : s[i].program	? "detects"
 					: "-",

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm 6.12/fmod_ret sid/lsm
+# runs-on: 6.1/lsm
 #
 # The daemon's life: reload is atomic and reaches open descriptors, a bad policy changes nothing, a second daemon leaves.
 # Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm sid/fmod_ret
+# runs-on: sid/fmod_ret
 #
 # Owner, mode, times, size, extended attributes and ACLs of a record are changed only by whom a grant allows that. Run by
 # tests/guest/run-in-guest.sh.

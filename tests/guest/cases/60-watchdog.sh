@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm 6.12/lsm sid/fmod_ret
+# runs-on: 6.12/lsm
 #
 # Switching off the kernel's function tracing makes every program that denies fall silent, and its links look attached as
 # before: the canary tells, in the ledger and in the status. Run by tests/guest/run-in-guest.sh.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
-# runs-on: 6.12/fmod_ret sid/fmod_ret
+# runs-on: sid/fmod_ret
 #
 # On a kernel that preempts, an fmod_ret program is skipped while another task was preempted within it. Busy processes
 # make that frequent; an intruder tries until it happens. Whatever opens in spite of the policy is stopped as the call
