@@ -26,7 +26,8 @@ def main():
                 metadata = entry["metadata"]
                 seen[metadata["log_source"]][metadata["sequence"]] += 1
                 uid = entry["actor"]["user"]["uid"]  # its name may be missing: the daemon does not wait long for it
-                if entry["file"]["path"].startswith(store + "/") and own["operations"] == ["read"]:
+                path = entry.get("file", {}).get("path", "")  # what is about the host has no file
+                if path.startswith(store + "/") and own["operations"] == ["read"]:
                     if entry["actor"]["process"]["name"] == "perl" and entry["activity_id"] == 14:
                         friend += uid == "1"
                         foe += uid == "0"
