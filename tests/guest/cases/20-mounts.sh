@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm sid/lsm
+# runs-on: 6.1/lsm
 #
 # Other ways to a record's name: mounts, namespaces, chroot, symbolic links, /proc. The store is known by its inode, so
 # none of them matters. Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret sid/lsm
+# runs-on: 6.12/fmod_ret
 #
 # Names across the store's border: hard links from before and attempted after, renames of files and directories out and
 # in. Run by tests/guest/run-in-guest.sh.

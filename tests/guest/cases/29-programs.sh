@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm sid/lsm
+# runs-on: 6.1/lsm
 # timeout: 300
 #
 # Which file is the program: its inode with a content that the policy accepts. Packages that are upgraded, files that

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: sid/lsm
+# runs-on: 6.1/lsm
 #
 # With --pin the kernel goes on alone when the daemon is killed: the forbidden stay denied, and what was permitted or
 # denied meanwhile stands in the next daemon's ledger. Run by tests/guest/run-in-guest.sh.
