@@ -48,7 +48,7 @@ life() {
 	if (($1 > 1 && RANDOM % 4 == 0)); then
 		doze 3000
 	else
-		t_wait 150 m_is_ready || return 1
+		t_wait 240 m_is_ready || return 1
 		doze 1500
 	fi
 	kill -KILL "$M_PID"

@@ -70,7 +70,7 @@ m_is_ready() {
 # Starts the daemon and waits until it guards.
 m_start() {
 	m_launch "$@"
-	if t_wait 150 m_is_ready; then
+	if t_wait 240 m_is_ready; then
 		t_ok "the daemon starts"
 	else
 		t_fail "the daemon starts" "$(tail -n 30 "$M/log")" "$("$MUNIMENT" status --run "$M/run" 2>&1)"
