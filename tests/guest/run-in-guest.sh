@@ -53,7 +53,7 @@ run_case() {
 	chmod 755 "$CASE_DIR" "$SCRATCH"
 	(
 		echo "$BASHPID" >"$GROUP/cgroup.procs"
-		cd "$CASE_DIR" && exec timeout -k 5 "${limit:-180}" bash "$TREE/$case"
+		cd "$CASE_DIR" && exec timeout -k 5 "${limit:-300}" bash "$TREE/$case"
 	) >"$OUT/$name.tap" 2>&1 </dev/null
 	echo $? >"$OUT/$name.status"
 	put_away 2>/dev/null

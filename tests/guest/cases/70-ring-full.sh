@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 400
-# runs-on: 6.1/lsm
+# runs-on: 6.12/lsm
 #
 # No access without its record: the daemon is stopped while the ring fills. Then a store that requires the record denies,
 # one that does not allows, and what was lost is counted to the unit once the daemon goes on.
