@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 4
+#define MUNIMENT_ABI_VERSION 5
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -156,7 +156,9 @@ enum reason {
 	0x0100 /* the program's file has changed since its roles were given: it has none */
 #define RECORD_FLAG_INTERPRETED                                                                              \
 	0x0200 /* the program runs a script by its #! line, which no role names: it counts as no program */
-#define RECORD_FLAGS_ALL 0x03ff
+#define RECORD_FLAG_FOLDED                                                                                   \
+	0x0400 /* of accesses like one that was recorded: how many more, and what was read and written since */
+#define RECORD_FLAGS_ALL 0x07ff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -190,6 +192,19 @@ struct record_header {
 	__u16 cpu;
 	__u64 sequence; /* per CPU, from 1, without gaps unless records were lost */
 	__u64 boot_ns;	/* CLOCK_BOOTTIME */
+};
+
+/*
+ * What a record stands for. Bytes are those that system calls asked for and that were there to be had: as
+ * many came or fewer. A use whose call does not tell (io_uring, splice of the other side …) is only counted.
+ */
+struct tally {
+	__u64 count;	  /* accesses decided: 1, and repeats; 0 with RECORD_FLAG_FOLDED: only uses */
+	__u64 uses;	  /* reads, writes and mappings of what was opened by them */
+	__u64 read;	  /* bytes */
+	__u64 written;	  /* bytes */
+	__u64 mapped;	  /* bytes: what is read or written there is not seen */
+	__u64 unmeasured; /* uses of unknown length, among `uses` */
 };
 
 /*
@@ -229,6 +244,8 @@ struct record_access {
 	__u32 instance;	   /* number of the load whose program made the record */
 	__u32 target_tgid; /* the process that was wanted, file being its program; else 0 */
 	__u32 detail;	   /* by hook, see there; else 0 */
+	__u64 first_ns;	   /* CLOCK_BOOTTIME of the first access or use that it stands for */
+	struct tally tally;
 	char path[];
 };
 
@@ -392,6 +409,7 @@ struct control {
 		       */
 	__u32 oldest; /* loaded objects from oldest to instance speak; others stay silent */
 	__u32 instance;
+	__u64 fold_ns; /* repeats are counted and told once in so long; 0: each is a record of its own */
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct own own;
@@ -399,6 +417,21 @@ struct control {
 };
 
 #define raw_bit(dev) (((dev) ^ (dev) >> 20) & 63)
+
+/*
+ * Accounts: what one process does with one record, so that repeats need not be records. A slot that cannot be had
+ * means a record more, never one less.
+ */
+#define ACCOUNTS       16384
+#define ACCOUNT_PATH   256	      /* of a longer path, the uppermost directories are cut */
+#define FOLD_DENIED_NS 10000000000ull /* alerts are not kept back for longer */
+#define FOLD_CLOSED_NS 2000000000ull  /* a file that was closed, and not used again for so long */
+#define FOLD_BYTES     (64ull << 20)  /* or when so many were read or written */
+
+/* Argument of the program that turns what is due into records. */
+struct sweep {
+	__u64 all; /* not only what is due */
+};
 
 /* Counted per CPU; `sequence` numbers the records, lost ones included. */
 enum counter {
@@ -442,7 +475,7 @@ struct held {
 #pragma GCC diagnostic pop
 
 _Static_assert(sizeof(struct record_header) == 24, "record_header");
-_Static_assert(sizeof(struct record_access) == 168, "record_access");
+_Static_assert(sizeof(struct record_access) == 224, "record_access");
 _Static_assert(sizeof(struct record_program) == 48, "record_program");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");

@@ -147,15 +147,19 @@ static __always_inline bool access__is_recent(struct actor_answer *actor, struct
 	       !(operations & ~recent->operations);
 }
 
-/* Is this process's use of this open file on record already, though not among the thread's recent ones? */
-static __always_inline bool access__is_recorded(struct file *file, struct inode *inode, u32 operations)
+/* This process's use of this open file that is on record already, though not among the thread's recent ones; or
+ * NULL. */
+static __always_inline struct use *access__recorded(struct file *file, struct inode *inode, u32 operations)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct use_key key = {.file = (u64)file, .tgid = task->tgid};
 	struct use *use = bpf_map_lookup_elem(&uses, &key);
 
 	return use && use->ino == inode->i_ino && !(operations & ~use->operations) &&
-	       use->uid == task->real_cred->euid.val && use->login_uid == actor__login_uid(task);
+			       use->uid == task->real_cred->euid.val &&
+			       use->login_uid == actor__login_uid(task)
+		       ? use
+		       : NULL;
 }
 
 /* Makes room among the recent uses; a full table only means one more record. */
@@ -163,6 +167,7 @@ static __noinline int access__push_out(struct recent *recent, struct task_struct
 {
 	struct use_key key = {.file = recent->file, .tgid = task->tgid};
 	struct use use = {.ino = recent->ino,
+			  .account = recent->account,
 			  .operations = recent->operations,
 			  .uid = task->real_cred->euid.val,
 			  .login_uid = actor__login_uid(task),
@@ -183,6 +188,7 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 	recent = access__recent(actor, inode);
 	if (recent->file == (u64)file && recent->ino == inode->i_ino) {
 		recent->operations |= access->operations;
+		recent->account = access->account & ~ACCOUNT_FOLDED;
 		return;
 	}
 	if (recent->file && recent->file != (u64)file)
@@ -190,6 +196,8 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 	recent->file = (u64)file;
 	recent->ino = inode->i_ino;
 	recent->operations = access->operations;
+	recent->account = access->account & ~ACCOUNT_FOLDED;
+	recent->sendfile = 0;
 	if (task->flags & TASK_IO_WORKER) /* another thread will complete it, and use it */
 		access__push_out(recent, task, 1);
 }
@@ -249,8 +257,15 @@ static __noinline int access__settle(struct inode *inode, struct dentry *dentry,
 	access->flags = unknown(access->flags);
 	if (own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW)
 		return 0; /* reading the policy, or the daemon's own work, is nobody's record */
-	if (emit__access(inode, dentry, access))
+	access->account = 0;
+	if (account__is_foldable(access))
+		account__fold(inode, access);
+	access->account = unknown64(access->account);
+	if (!(access->account & ACCOUNT_FOLDED) && emit__access(inode, dentry, access)) {
+		account__give_up(access->account);
+		access->account = 0;
 		return access__unrecorded(inode, access);
+	}
 	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;
 }
 
@@ -349,28 +364,49 @@ static __always_inline u32 access__using(struct file *file, struct inode *inode,
 	       (mask & MAY_DESCRIBE) / (MAY_DESCRIBE / OPERATION_BIT(OPERATION_ATTRIBUTES));
 }
 
+enum settled {
+	SETTLED_NOT,	 /* to be judged and recorded */
+	SETTLED_COUNTED, /* on record, to be counted in access->account */
+	SETTLED_PASSED,	 /* nothing to do */
+};
+
 /* Is there nothing to deny and nothing new to record? Not inlined: verified once, as one answer. */
 static __noinline int access__is_settled(struct file *file, struct inode *inode, struct access *access)
 {
 	struct actor_answer *actor;
+	struct use *use;
 
 	if (decide_verdict(access->operations, access->granted) != VERDICT_ALLOW) {
 		if (raw__is_loop(inode, access))
-			return true;
+			return SETTLED_PASSED;
 		if (access__enforces(inode, access))
-			return false;
+			return SETTLED_NOT;
 	}
 	actor = access__actor(access);
-	if (actor && access__is_recent(actor, file, inode, access->operations))
+	if (actor && access__is_recent(actor, file, inode, access->operations)) {
+		access->account = access__recent(actor, inode)->account;
+		return SETTLED_COUNTED;
+	}
+	use = access__recorded(file, inode, access->operations);
+	if (!use)
+		return SETTLED_NOT;
+	access->account = use->account;
+	return SETTLED_COUNTED;
+}
+
+/* Does a use that is on record need no other one? With accounts, only if it can be counted. */
+static __always_inline bool access__is_counted(u64 account, u64 amount)
+{
+	if (!control.fold_ns || !account__counts())
 		return true;
-	return access__is_recorded(file, inode, access->operations);
+	return account && account__add(account, amount);
 }
 
 static __noinline int access__use_near(struct file *file, u32 mask, const struct answer *known, u32 mechanism,
 				       u32 hook)
 {
 	u64 epoch = maps__epoch();
-	u32 slot = epoch_slot(epoch);
+	u32 slot = epoch_slot(epoch), settled;
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
 	struct inode *inode = file->f_inode;
 	int err;
@@ -381,7 +417,11 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	if (!access.operations || access__is_keeper(access.operations))
 		return 0;
 	access__ask(&access, epoch);
-	if (unknown(access__is_settled(file, inode, &access)))
+	settled = unknown(access__is_settled(file, inode, &access));
+	if (settled == SETTLED_PASSED)
+		return 0;
+	access.amount = unknown64(amount__use(file, access.operations, hook));
+	if (settled == SETTLED_COUNTED && access__is_counted(access.account, access.amount))
 		return 0;
 	access.open_flags = file->f_flags;
 	err = access__settle(inode, file->f_path.dentry, &access);
@@ -390,9 +430,19 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	return err;
 }
 
+/* Is it a later piece of a sendfile that is counted? */
+static __always_inline bool access__is_same_call(struct recent *recent)
+{
+	u32 call = amount__sendfile();
+	bool same = call && recent->sendfile == call;
+
+	recent->sendfile = call;
+	return same;
+}
+
 /* Was this very use, by this thread, granted and recorded a moment ago, and has nothing changed since? */
-static __always_inline bool access__is_routine(struct file *file, struct inode *inode, u32 mask, u32 store,
-					       u64 epoch)
+static __always_inline bool access__is_routine(struct file *file, struct inode *inode, u32 mask, u32 hook,
+					       u32 store, u64 epoch)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
@@ -404,9 +454,11 @@ static __always_inline bool access__is_routine(struct file *file, struct inode *
 	if (!operations || !access__is_recent(actor, file, inode, operations))
 		return false;
 	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
-	if (store >= STORE_IDS)
+	if (store >= STORE_IDS || operations & ~actor->granted[store])
 		return false;
-	return !(operations & ~actor->granted[store]);
+	return access__is_same_call(access__recent(actor, inode)) ||
+	       access__is_counted(access__recent(actor, inode)->account,
+				  unknown64(amount__use(file, operations, hook)));
 }
 
 /* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
@@ -422,12 +474,32 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	epoch = maps__epoch();
 	known = access__known(inode, mechanism, epoch);
 	if (known &&
-	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, known->store, epoch)))
+	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, hook, known->store, epoch)))
 		return 0;
 	err = access__use_near(file, mask, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)
 		access__note_decided(file, inode, access__using(file, inode, mask), err);
 	return err;
+}
+
+/* An open file is no more. What the thread used of late is told soon, the rest with its interval. */
+static __always_inline void access__closed(struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	struct actor_answer *actor;
+	struct recent *recent;
+
+	if (access__is_far(inode) || !control.fold_ns)
+		return;
+	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+	if (!actor)
+		return;
+	recent = access__recent(actor, inode);
+	if (recent->file != (u64)file || recent->ino != inode->i_ino)
+		return;
+	recent->file = 0;
+	if (recent->account)
+		account__close(recent->account);
 }
 
 #endif

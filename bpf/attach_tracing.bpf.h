@@ -51,6 +51,14 @@ int BPF_PROG(fexit__vfs_rename)
 	return 0;
 }
 
+/* The last reference to an open file is gone; file_free_security comes when its dentry is, too. */
+SEC("fentry/locks_remove_file")
+int BPF_PROG(fentry__close, struct file *file)
+{
+	access__closed(file);
+	return 0;
+}
+
 /* Linux 6.2, a35b9af4ec2c: a typed view of an address. Weak: without it the mechanism is not to be had. */
 extern void *bpf_rdonly_cast(const void *address, u32 btf_id) __ksym __weak;
 

@@ -8,25 +8,6 @@
 
 #include <bpf/bpf_core_read.h>
 
-/* What was decided, on its way into a record. */
-struct access {
-	struct place place;
-	u32 operations;
-	u32 mechanism;
-	u8 hook; /* small, as 6.1 allows 512 bytes of stack for a whole chain of calls */
-	u8 wanted;
-	u8 enforced;
-	u8 reason;
-	u32 open_flags;
-	u32 flags;
-	u32 slot;
-	u32 target; /* the process that is wanted, or 0 */
-	u32 detail;
-	u32 granted; /* operations that the actor may do here */
-	u32 actor;   /* ACTOR_… */
-	u64 number;  /* of the record */
-};
-
 struct measure {
 	struct dentry *dentry;
 	u64 root_ino;
@@ -311,7 +292,7 @@ static __always_inline void emit__verdict(struct record_access *record, const st
 }
 
 static __noinline int emit__fill(struct record_access *record, struct inode *inode, struct access *access,
-				 struct copy *copy)
+				 struct copy *copy, u64 number)
 {
 	record->path_count = copy->copied;
 	record->path_bytes = copy->at;
@@ -321,7 +302,42 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	emit__actor(record, access->actor);
 	emit__object(record, inode);
 	emit__verdict(record, access);
-	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, access->number);
+	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, number);
+	record->first_ns = record->header.boot_ns;
+	record->tally = (struct tally){.count = 1};
+	account__count_use(&record->tally, access->amount);
+	return 0;
+}
+
+static __always_inline void emit__add_tally(struct tally *to, const struct tally *more)
+{
+	to->count += more->count;
+	to->uses += more->uses;
+	to->read += more->read;
+	to->written += more->written;
+	to->mapped += more->mapped;
+	to->unmeasured += more->unmeasured;
+}
+
+/* The record tells what its account has counted so far, and is kept there as what later ones are like. room: bytes
+ * of the path that can be read, a constant. Unlocks the slot. */
+static __noinline int emit__account(struct record_access *record, u64 account, u32 room)
+{
+	u32 index = account_slot(account);
+	struct account *slot = account__at(index);
+
+	if (!slot)
+		return 0;
+	if (slot->dirty) {
+		record->first_ns = slot->first_ns;
+		emit__add_tally(&record->tally, &slot->tally);
+		account__clean(slot, index);
+	}
+	slot->since_ns = slot->last_ns = record->header.boot_ns;
+	*(struct record_access *)slot->record = *record;
+	if (bpf_probe_read_kernel(slot->path, room < ACCOUNT_PATH ? room : ACCOUNT_PATH, record->path))
+		count(COUNTER_READ_FAILED);
+	account__unlock(slot);
 	return 0;
 }
 
@@ -330,8 +346,8 @@ static __always_inline int emit__sized(struct inode *inode, struct access *acces
 				       u32 room, u32 name_room)
 {
 	struct record_access *record;
+	u64 number = emit__number();
 
-	access->number = emit__number();
 	record = bpf_ringbuf_reserve(&records, sizeof(*record) + room + name_room, 0);
 	if (!record) {
 		count(COUNTER_LOST);
@@ -339,8 +355,10 @@ static __always_inline int emit__sized(struct inode *inode, struct access *acces
 	}
 	copy->to = record->path;
 	emit__copy_names(copy, room);
-	emit__fill(record, inode, access, copy);
-	bpf_ringbuf_submit(record, emit__wakeup(access->wanted == VERDICT_DENY, access->number));
+	emit__fill(record, inode, access, copy, number);
+	if (access->account)
+		emit__account(record, access->account, room + name_room);
+	bpf_ringbuf_submit(record, emit__wakeup(access->wanted == VERDICT_DENY, number));
 	return 0;
 }
 

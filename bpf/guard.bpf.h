@@ -13,10 +13,9 @@
 static __noinline int guard__emit(struct access *access, const char *name)
 {
 	struct record_access *record;
-	u32 number = emit__number();
+	u64 number = emit__number();
 	long n = 0;
 
-	access->number = number;
 	record = bpf_ringbuf_reserve(&records, sizeof(*record) + GUARD_NAME, 0);
 	if (!record) {
 		count(COUNTER_LOST);
@@ -33,7 +32,9 @@ static __noinline int guard__emit(struct access *access, const char *name)
 	record->flags = access->flags;
 	emit__person(record); /* programs of a cgroup have no task storage, where scripts are noted */
 	emit__verdict(record, access);
-	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, access->number);
+	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, number);
+	record->first_ns = record->header.boot_ns;
+	record->tally = (struct tally){.count = 1};
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

@@ -128,6 +128,7 @@ struct file {
 	struct inode *f_inode;
 	unsigned int f_flags;
 	struct path f_path;
+	s64 f_pos;
 	void *private_data;
 };
 
@@ -200,6 +201,10 @@ struct thread_info {
 	u32 status;
 };
 
+struct task_io_accounting {
+	u64 syscr; /* system calls that read, done */
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct mm_struct *mm;
@@ -215,6 +220,8 @@ struct task_struct {
 	unsigned int sessionid;
 	unsigned int flags; /* PF_… */
 	u64 start_boottime;
+	u64 self_exec_id; /* raised by each exec */
+	struct task_io_accounting ioac;
 	struct hlist_node pid_links[4];
 	char comm[COMM_SIZE];
 };
@@ -227,6 +234,7 @@ struct pt_regs {
 	unsigned long si;
 	unsigned long di;
 	unsigned long r8;
+	unsigned long r9;
 	unsigned long r10;
 };
 

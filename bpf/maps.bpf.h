@@ -110,8 +110,9 @@ struct {
 struct recent {
 	u64 file; /* address of struct file */
 	u64 ino;  /* of its inode: an address is used again, and then for another file */
+	u64 account;
 	u32 operations;
-	u32 pad;
+	u32 sendfile; /* the call under way that is counted already, or 0 */
 };
 #define RECENT_MAX 16
 
@@ -183,6 +184,7 @@ struct use_key {
 
 struct use {
 	u64 ino;
+	u64 account;
 	u32 operations;
 	u32 uid;
 	u32 login_uid;

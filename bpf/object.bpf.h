@@ -29,6 +29,26 @@ struct place {
 	struct names names;
 };
 
+/* An access on its way through the house: found, decided, recorded. */
+struct access {
+	struct place place;
+	u32 operations;
+	u32 mechanism;
+	u8 hook; /* small, as 6.1 allows 512 bytes of stack for a whole chain of calls */
+	u8 wanted;
+	u8 enforced;
+	u8 reason;
+	u32 open_flags;
+	u32 flags;
+	u32 slot;
+	u32 target; /* the process that is wanted, or 0 */
+	u32 detail;
+	u32 granted; /* operations that the actor may do here */
+	u32 actor;   /* ACTOR_… */
+	u64 account; /* see account.bpf.h */
+	u64 amount;  /* what a use comes to, likewise */
+};
+
 /* btrfs numbers inodes per subvolume, and the super block's device is the same for all of them. */
 static __noinline u32 object__btrfs_dev(struct inode *inode)
 {

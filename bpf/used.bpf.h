@@ -45,7 +45,7 @@ static __noinline bool used__by_worker(struct file *file, u32 operations)
 	struct use_key key = {.file = (u64)file, .tgid = bpf_get_current_task_btf()->tgid};
 	struct use *use = bpf_map_lookup_elem(&uses, &key);
 
-	if (!use || !use->opened || !access__is_recorded(file, file->f_inode, operations))
+	if (!use || !use->opened || !access__recorded(file, file->f_inode, operations))
 		return false;
 	use->opened = 0;
 	return true;

@@ -61,6 +61,9 @@ static void mend(char *bytes, size_t size)
 	a->enforced = a->enforced % (ENFORCED_END - 1) + 1;
 	a->reason = a->reason % (REASON_END - 1) + 1;
 	a->policy_generation = a->policy_generation % 2 + 7;
+	a->tally.count += a->flags & RECORD_FLAG_FOLDED ? 0 : !a->tally.count;
+	a->tally.uses += !a->tally.count;
+	a->first_ns %= a->header.boot_ns + 1 ? a->header.boot_ns + 1 : 1;
 	a->path_bytes = (uint32_t)(size - sizeof(*a));
 	a->path_count = 0;
 	for (size_t i = sizeof(*a); i < size; i++) {

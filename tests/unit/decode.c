@@ -131,6 +131,10 @@ static void test_every_field(void **state)
 	REFUSES(DECODE_ENFORCED, a->enforced = ENFORCED_END);
 	REFUSES(DECODE_REASON, a->reason = 0);
 	REFUSES(DECODE_REASON, a->reason = REASON_END);
+	REFUSES(DECODE_TALLY, a->tally.count = 0);
+	REFUSES(DECODE_TALLY, (a->flags = RECORD_FLAG_FOLDED, a->tally.count = 0));
+	REFUSES(DECODE_OK, (a->flags = RECORD_FLAG_FOLDED, a->tally.count = 0, a->tally.uses = 1));
+	REFUSES(DECODE_TALLY, a->first_ns = a->header.boot_ns + 1);
 	REFUSES(DECODE_PATH, a->path_count = 1);
 	REFUSES(DECODE_PATH, a->path_count = 3);
 	REFUSES(DECODE_PATH, a->path_bytes--);
@@ -138,6 +142,27 @@ static void test_every_field(void **state)
 	REFUSES(DECODE_PATH, a->path_bytes = 0xffffffff);
 	REFUSES(DECODE_PATH, a->path[1] = '/');
 	REFUSES(DECODE_PATH, a->path[0] = '\0');
+}
+
+/* An account keeps the beginning of a path, leaf first. */
+static void test_cut_account(void **state)
+{
+	struct record_access *a = fixture_access(&record, 5, "above/12/leaf");
+
+	(void)state;
+	a->flags = RECORD_FLAG_FOLDED | RECORD_FLAG_PATH_CUT;
+	a->path_bytes = 7; /* "leaf", its NUL, "12" */
+	a->header.size = (uint32_t)sizeof(*a) + a->path_bytes;
+	record.size = a->header.size;
+	assert_path("/leaf");
+	a->path_bytes = 8; /* and its NUL */
+	a->header.size = (uint32_t)sizeof(*a) + a->path_bytes;
+	record.size = a->header.size;
+	assert_path("/12/leaf");
+	a->path_bytes = 3; /* no whole name */
+	assert_path("");
+	a->path_bytes = 9;
+	assert_int_equal(decode(), DECODE_PATH);
 }
 
 static void test_program(void **state)
@@ -175,10 +200,15 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_access),		 cmocka_unit_test(test_root_itself),
-		cmocka_unit_test(test_hostile_names),	 cmocka_unit_test(test_reserved_tail),
-		cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_every_field),
-		cmocka_unit_test(test_program),		 cmocka_unit_test(test_words),
+		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_root_itself),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_reserved_tail),
+		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_every_field),
+		cmocka_unit_test(test_cut_account),
+		cmocka_unit_test(test_program),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

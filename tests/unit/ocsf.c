@@ -176,6 +176,41 @@ static void test_monitored_and_stopped(void **state)
 	json_decref(json);
 }
 
+/* Repeats and bytes: what follows the entry of the first access, and what is told with one. */
+static void test_tally(void **state)
+{
+	struct record_access *a = fixture_access(&record, 5, "leaf");
+	json_t *json;
+
+	(void)state;
+	json = entry(NULL);
+	ASSERT_AT(json, "count", "");
+	ASSERT_AT(json, "unmapped.muniment.repeats", "");
+	json_decref(json);
+	a->flags = RECORD_FLAG_FOLDED;
+	a->tally = (struct tally){.uses = 7, .read = 4096, .written = 5, .mapped = 8192, .unmeasured = 1};
+	a->first_ns -= 2000000000;
+	json = entry(NULL);
+	ASSERT_AT(json, "count", "");
+	ASSERT_AT(json, "unmapped.muniment.repeats", "0");
+	ASSERT_AT(json, "unmapped.muniment.uses", "7");
+	ASSERT_AT(json, "unmapped.muniment.bytes_read", "4096");
+	ASSERT_AT(json, "unmapped.muniment.bytes_written", "5");
+	ASSERT_AT(json, "unmapped.muniment.bytes_mapped", "8192");
+	ASSERT_AT(json, "unmapped.muniment.unmeasured", "1");
+	assert_int_equal(json_integer_value(json_object_get(json, "end_time")) -
+				 json_integer_value(json_object_get(json, "start_time")),
+			 2000);
+	json_decref(json);
+	a = denied("x");
+	a->flags |= RECORD_FLAG_FOLDED;
+	a->tally.count = 499;
+	json = entry(NULL);
+	ASSERT_AT(json, "count", "499");
+	assert_non_null(strstr(at(json, "message"), ", 499 times more"));
+	json_decref(json);
+}
+
 static void test_activities(void **state)
 {
 	static const struct {
@@ -515,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_granted),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_monitored_and_stopped),
+		cmocka_unit_test(test_tally),
 		cmocka_unit_test(test_activities),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_guard),

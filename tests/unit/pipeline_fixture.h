@@ -68,6 +68,8 @@ static inline struct record_access *fixture_access(struct fixture_record *r, uin
 	a->wanted = VERDICT_ALLOW;
 	a->enforced = ENFORCED_ALLOWED;
 	a->reason = REASON_GRANTED;
+	a->first_ns = a->header.boot_ns;
+	a->tally.count = 1;
 	memcpy(a->comm, "postgres", 9);
 	fixture_path(r, sizeof(*a), path, &a->path_count, &a->path_bytes);
 	a->header.size = (uint32_t)r->size;

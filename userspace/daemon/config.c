@@ -24,6 +24,7 @@ bool config_init(struct config *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->protect = STORE_MODE_ENFORCE;
+	c->fold = FOLD_DEFAULT;
 	return config_set(&c->policy, POLICY_DIR) && config_set(&c->ledger, "/var/lib/muniment/ledger") &&
 	       config_set(&c->key, "/etc/muniment/origin.key") && config_set(&c->run, "/run/muniment") &&
 	       config_set(&c->pin_dir, "/sys/fs/bpf/muniment") &&
@@ -142,6 +143,21 @@ static void read_protect(struct reader *rd, const struct ynode *value, void *out
 		((struct config *)out)->protect = (enum store_mode)i;
 }
 
+static void read_fold(struct reader *rd, const struct ynode *value, void *out)
+{
+	unsigned long seconds;
+	char *end = NULL;
+
+	errno = 0;
+	seconds = value->kind == YNODE_SCALAR ? strtoul(value->text, &end, 10) : 0;
+	if (!end || end == value->text || *end || errno || value->text[0] == '-' || seconds > FOLD_MAX)
+		finding_add(rd->findings, POLICY_INVALID_VALUE, value->at,
+			    "fold is not a number of seconds; expected 0 (each access is an entry) to %d",
+			    FOLD_MAX);
+	else
+		((struct config *)out)->fold = (unsigned)seconds;
+}
+
 static const struct key_spec keys[] = {
 	{"version", KEY_REQUIRED, read_version}, {"policy", KEY_OPTIONAL, read_policy},
 	{"ledger", KEY_OPTIONAL, read_ledger},	 {"key", KEY_OPTIONAL, read_key},
@@ -149,6 +165,7 @@ static const struct key_spec keys[] = {
 	{"events", KEY_OPTIONAL, read_events},	 {"pin", KEY_OPTIONAL, read_pin},
 	{"protect", KEY_OPTIONAL, read_protect}, {"same_disk", KEY_OPTIONAL, read_same_disk},
 	{"alerts", KEY_OPTIONAL, read_alerts},	 {"mechanism", KEY_OPTIONAL, read_mechanism},
+	{"fold", KEY_OPTIONAL, read_fold},
 };
 
 static void read_source(struct policy *source, struct config *c)

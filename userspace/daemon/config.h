@@ -11,7 +11,9 @@
 #include "base/buf.h"
 #include "bpf/abi.h"
 
-#define CONFIG_PATH "/etc/muniment/munimentd.yaml"
+#define CONFIG_PATH  "/etc/muniment/munimentd.yaml"
+#define FOLD_DEFAULT 60
+#define FOLD_MAX     3600
 
 struct config {
 	char *file;    /* it was read from; NULL: from none */
@@ -23,6 +25,7 @@ struct config {
 	char *events;  /* file, "-" for standard output, "none" */
 	bool pin;
 	enum store_mode protect; /* what the daemon does for itself; STORE_MODE_INVALID: nothing */
+	unsigned fold;		 /* seconds in which repeats are counted and told once; 0: each is an entry */
 	bool same_disk;
 	bool alerts;		  /* alerts as lines on standard error */
 	enum mechanism mechanism; /* MECHANISM_INVALID: the strongest */

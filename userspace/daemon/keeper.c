@@ -164,6 +164,10 @@ static void beat(struct keeper *k, uint64_t now_ns)
 	keeper_window_watch(k, now_ns);
 	if (now_ns - k->canary_ns >= CANARY_MS * MS)
 		keeper_probe(k, now_ns);
+	if (now_ns - k->told_ns >= TELL_MS * MS) {
+		k->told_ns = now_ns;
+		keeper_tell(k, false);
+	}
 	if (now_ns - k->watched_ns >= WATCH_MS * MS) {
 		k->watched_ns = now_ns;
 		keeper_watch(k);
@@ -237,6 +241,7 @@ static void finish(struct keeper *k)
 	int n, err;
 
 	notify_send("STOPPING=1");
+	keeper_tell(k, true);
 	for (int i = 0; i < LAST_ROUNDS && !k->ledger_down && (i == 0 || !ring_is_drained(ring)); i++)
 		keeper_drain(k, host_monotonic_ns());
 	n = kernel_sequences(k->kernel, k->sequences, k->cpus);

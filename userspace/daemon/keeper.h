@@ -25,6 +25,7 @@
 #define COMMIT_MS      100   /* at most so often, but for alerts */
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
+#define TELL_MS	       1000 /* accounts of the kernel side into records */
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
 #define PROGRAMS_MS                                                                                          \
 	150 /* at every drain: a program that changed is found twice, as it settles, within a second */
@@ -69,7 +70,7 @@ struct keeper {
 
 	/* CLOCK_MONOTONIC ns; 0: never yet. */
 	uint64_t started_ns, drained_ns, committed_ns, canary_ns, watched_ns, programs_ns, full_ns,
-		retried_ns, pinged_ns;
+		retried_ns, pinged_ns, told_ns;
 	uint64_t batch_position; /* of the ring, before the batch that was read last */
 	int nice;		 /* of every thread */
 	bool canary_silent;
@@ -89,6 +90,7 @@ struct keeper {
 	uint64_t window_ns; /* end of the window for maintenance; 0: closed */
 	bool ledger_down;   /* it signs nothing more; the kernel side goes on without us */
 	int commit_error;
+	int tell_error;
 };
 
 /* Whether main.c should go on: 0, or the exit status to leave with. */
@@ -122,6 +124,8 @@ void keeper_tell_held(struct keeper *k);
 
 /* keeper_ring.c */
 void keeper_drain(struct keeper *k, uint64_t now_ns);
+/* What the kernel side has counted becomes records: what is due, or all of it. */
+void keeper_tell(struct keeper *k, bool all);
 void keeper_commit(struct keeper *k, uint64_t now_ns);
 uint64_t keeper_safe_position(struct keeper *k);
 void keeper_committed(struct keeper *k, uint64_t now_ns);

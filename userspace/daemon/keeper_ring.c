@@ -130,6 +130,15 @@ void keeper_drain(struct keeper *k, uint64_t now_ns)
 	keeper_commit(k, now_ns);
 }
 
+void keeper_tell(struct keeper *k, bool all)
+{
+	int err = kernel_tell(k->kernel, all);
+
+	if (err && err != -EAGAIN && err != k->tell_error)
+		log_error("what was folded in the kernel cannot be told: %s; it stays there", strerror(-err));
+	k->tell_error = err;
+}
+
 static bool is_due(struct keeper *k, uint64_t now_ns)
 {
 	uint64_t since = now_ns - k->committed_ns;

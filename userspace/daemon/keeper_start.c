@@ -74,6 +74,7 @@ static int open_kernel(struct keeper *k, bool *ret_adopted)
 		.pin_links = k->config->pin,
 		.only = k->config->mechanism,
 		.protect = k->config->protect,
+		.fold_ns = k->config->fold * 1000000000ull,
 		.own_paths = (const char *const *)k->own,
 		.secret = k->config->key,
 		.signer = (int)k->signer->pid,

@@ -17,8 +17,11 @@
 
 struct line {
 	const char *config, *policy, *ledger, *key, *run, *pin_dir, *events, *mechanism, *protect;
+	uint64_t fold;
 	bool check, pin, same_disk, alerts, foreground, verbose, version;
 };
+
+#define FOLD_UNSET UINT64_MAX
 
 static enum args_result read_line(struct line *l, int argc, char **argv)
 {
@@ -37,6 +40,9 @@ static enum args_result read_line(struct line *l, int argc, char **argv)
 		{0, "pin", NULL, "enforcement outlives the daemon", ARGS_FLAG, &l->pin},
 		{0, "protect", "MODE", "what the daemon does for itself: enforce (default), monitor or off",
 		 ARGS_STRING, &l->protect},
+		{0, "fold", "SECONDS",
+		 "tell repeats of an access, and bytes, once in so long (60); 0: each access is an entry",
+		 ARGS_U64, &l->fold},
 		{0, "same-disk", NULL, "let the key lie on the ledger's own file system", ARGS_FLAG,
 		 &l->same_disk},
 		{0, "alerts", NULL, "print alerts on standard error", ARGS_FLAG, &l->alerts},
@@ -87,6 +93,12 @@ static int apply_line(struct config *c, const struct line *l)
 		log_error("unknown mechanism \"%s\"; expected auto, lsm, fmod_ret or tracing", l->mechanism);
 		return EXIT_USAGE;
 	}
+	if (l->fold != FOLD_UNSET && l->fold > FOLD_MAX) {
+		log_error("--fold takes 0 to %d seconds", FOLD_MAX);
+		return EXIT_USAGE;
+	}
+	if (l->fold != FOLD_UNSET)
+		c->fold = (unsigned)l->fold;
 	if (l->protect && !config_protect(l->protect, &c->protect)) {
 		log_error("unknown protection \"%s\"; expected enforce, monitor or off", l->protect);
 		return EXIT_USAGE;
@@ -152,7 +164,7 @@ static int run(const struct config *c)
 
 int main(int argc, char **argv)
 {
-	struct line line = {0};
+	struct line line = {.fold = FOLD_UNSET};
 	struct config config = {0};
 	int status;
 	enum args_result parsed;

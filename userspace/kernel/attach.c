@@ -137,6 +137,7 @@ static const struct table_row table[] = {
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__bprm_check)},
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__close)},
 };
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))

@@ -27,6 +27,7 @@ struct kernel_options {
 	const char *secret; /* the signing key, which others may not even read; NULL: none */
 	uint64_t settings;  /* a digest of what the daemon was started with: see kernel_open */
 	int signer;	    /* its process, beside our own; 0: none */
+	uint64_t fold_ns;   /* repeats are counted and told once in so long; 0: each is a record of its own */
 };
 
 /* Which mechanism serves a hook, and why not a stronger one. */
@@ -93,6 +94,12 @@ int kernel_protect(struct kernel *k);
 /* A few times a second: this process is alive; and its cgroups, where it was moved. */
 void kernel_heartbeat(struct kernel *k);
 void kernel_own_cgroups(struct kernel *k);
+
+/*
+ * Turns what the kernel side counts (struct tally) into records in the ring: what is due, or all of it. To be called each
+ * second. What finds no room there is told at a later call. 0, -EAGAIN when the ring was full, or -errno.
+ */
+int kernel_tell(struct kernel *k, bool all);
 
 /* Until this moment (CLOCK_BOOTTIME, ns) what is done to the monitor is recorded, not denied; 0 ends that now. */
 void kernel_window(struct kernel *k, uint64_t until_boot_ns);

@@ -218,6 +218,7 @@ static void claim(struct kernel *k)
 	struct control *control = &k->skel->data_control->control;
 
 	control->claimed = k->instance;
+	control->fold_ns = k->options.fold_ns;
 	if (!control->ring)
 		control->ring = boot_ns();
 }
@@ -382,6 +383,17 @@ int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
 	sum.missed_runs = kernel_missed_runs(k);
 	*ret_counters = sum;
 	return 0;
+}
+
+int kernel_tell(struct kernel *k, bool all)
+{
+	struct sweep sweep = {.all = all};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &sweep, .ctx_size_in = sizeof(sweep));
+	int err = bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.tell__sweep), &opts);
+
+	if (err)
+		return err;
+	return opts.retval ? -EAGAIN : 0;
 }
 
 /* As the kernel side sent it to the daemon before; -ENAMETOOLONG when only its flag was kept. */

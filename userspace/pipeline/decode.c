@@ -47,7 +47,25 @@ static enum decode_error check_access(const struct record_access *a)
 		return DECODE_ENFORCED;
 	if (a->reason == REASON_INVALID || a->reason >= REASON_END)
 		return DECODE_REASON;
+	if ((!a->tally.count && (!(a->flags & RECORD_FLAG_FOLDED) || !a->tally.uses)) ||
+	    a->first_ns > a->header.boot_ns)
+		return DECODE_TALLY;
 	return DECODE_OK;
+}
+
+/* The kernel side keeps the beginning of an account's path, cut anywhere: the names that are whole count. */
+static void trim_path(struct record_view *v, const char *path, size_t room)
+{
+	unsigned n = v->path_bytes, names = 0;
+
+	if (n > room)
+		return; /* check_path tells */
+	while (n && path[n - 1] != '\0')
+		n--;
+	for (unsigned i = 0; i < n; i++)
+		names += path[i] == '\0';
+	v->path_bytes = n;
+	v->path_count = names;
 }
 
 static enum decode_error decode_access(const char *bytes, struct record_view *v)
@@ -62,6 +80,8 @@ static enum decode_error decode_access(const char *bytes, struct record_view *v)
 	error = check_access(&v->access);
 	if (error)
 		return error;
+	if (v->access.flags & RECORD_FLAG_FOLDED && v->access.flags & RECORD_FLAG_PATH_CUT)
+		trim_path(v, bytes + sizeof(v->access), v->header.size - sizeof(v->access));
 	return check_path(v, bytes + sizeof(v->access), v->header.size - sizeof(v->access));
 }
 
@@ -112,6 +132,7 @@ const char *decode_error_text(enum decode_error error)
 		[DECODE_VERDICT] = "unknown verdict",
 		[DECODE_ENFORCED] = "unknown outcome",
 		[DECODE_REASON] = "unknown reason",
+		[DECODE_TALLY] = "it counts nothing, or from later on",
 		[DECODE_PATH] = "malformed path",
 	};
 

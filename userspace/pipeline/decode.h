@@ -29,7 +29,8 @@ enum decode_error {
 	DECODE_VERDICT,
 	DECODE_ENFORCED,
 	DECODE_REASON,
-	DECODE_PATH, /* longer than the record, names without end, empty names, a slash in a name */
+	DECODE_TALLY, /* it stands for nothing, or what it counts began after it */
+	DECODE_PATH,  /* longer than the record, names without end, empty names, a slash in a name */
 	DECODE_END
 };
 

@@ -271,7 +271,7 @@ static void add_flags(struct buf *b, unsigned flags)
 		{RECORD_FLAG_INTERPRETED, "interpreted"},
 	};
 
-	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME)))
+	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME | RECORD_FLAG_FOLDED)))
 		return;
 	json_open(b, "flags", '[');
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -279,6 +279,37 @@ static void add_flags(struct buf *b, unsigned flags)
 			json_str(b, NULL, words[i].text);
 	}
 	json_close(b, ']');
+}
+
+/* Bytes and uses; repeats says that the entry is about accesses like one that has an entry of its own. */
+static void add_tally(struct buf *b, const struct record_access *a)
+{
+	const struct tally *t = &a->tally;
+
+	if (a->flags & RECORD_FLAG_FOLDED)
+		json_u64(b, "repeats", t->count & INT64_MAX);
+	if (!t->uses)
+		return;
+	json_u64(b, "uses", t->uses & INT64_MAX);
+	if (t->read)
+		json_u64(b, "bytes_read", t->read & INT64_MAX);
+	if (t->written)
+		json_u64(b, "bytes_written", t->written & INT64_MAX);
+	if (t->mapped)
+		json_u64(b, "bytes_mapped", t->mapped & INT64_MAX);
+	if (t->unmeasured)
+		json_u64(b, "unmeasured", t->unmeasured & INT64_MAX);
+}
+
+/* OCSF's members for what is more than one event: how many, from when to when. */
+static void add_span(const struct ocsf *o, const struct record_access *a, struct buf *b)
+{
+	if (!(a->flags & RECORD_FLAG_FOLDED) && a->tally.count == 1)
+		return;
+	if (a->tally.count)
+		json_u64(b, "count", a->tally.count & INT32_MAX);
+	json_u64(b, "start_time", enrich_wall_ms(o->enrich, a->first_ns) & INT64_MAX);
+	json_u64(b, "end_time", enrich_wall_ms(o->enrich, a->header.boot_ns) & INT64_MAX);
 }
 
 static void add_raw_path(struct ocsf *o, struct buf *b)
@@ -346,6 +377,7 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 		ADD_LITERAL(b, ",\"directory\":");
 		add_inode(b, &a->file);
 	}
+	add_tally(b, a);
 	add_flags(b, a->flags);
 	if (!clean_path)
 		add_raw_path(o, b);
@@ -438,6 +470,7 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
 	buf_add(out, actor->text.data, actor->text.len);
 	if (rich)
 		add_alert(o, view, policy, out);
+	add_span(o, a, out);
 	add_unmapped(o, a, actor, policy, rich, clean, out);
 	add_metadata(o, a, rich, actor->container, nonce, out);
 	if (ocsf_is_guard(a)) {
@@ -504,4 +537,6 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	else
 		buf_str(out, " in");
 	buf_printf(out, " store %s", store_name(policy, a->store));
+	if (a->flags & RECORD_FLAG_FOLDED)
+		buf_printf(out, ", %llu times more", (unsigned long long)a->tally.count);
 }

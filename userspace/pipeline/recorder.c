@@ -156,8 +156,8 @@ static void count_access(struct recorder *r, const struct record_view *view)
 	if (!ocsf_is_alert(a))
 		return;
 	r->counts.alerts++;
-	r->counts.denials += a->enforced != ENFORCED_ALLOWED;
-	r->counts.observed += a->enforced == ENFORCED_ALLOWED;
+	r->counts.denials += a->enforced != ENFORCED_ALLOWED ? a->tally.count : 0;
+	r->counts.observed += a->enforced == ENFORCED_ALLOWED ? a->tally.count : 0;
 	r->urgent = true;
 	if (r->alerts.len > ALERTS_MAX)
 		return;

@@ -69,6 +69,8 @@ bool twice_is_second(struct twice *t, const struct record_access *a)
 	bool shared = a->flags & RECORD_FLAG_SHARED, second;
 	struct first *last;
 
+	if (a->flags & RECORD_FLAG_FOLDED)
+		return false; /* of many accesses, told by the one daemon */
 	if (shared) {
 		t->shared_ns = a->header.boot_ns > t->shared_ns ? a->header.boot_ns : t->shared_ns;
 		if (!t->firsts)

@@ -84,7 +84,7 @@ m_attack "held since before: inherited" "user=root program=/usr/bin/cat path=$R 
 exec 7<&-
 m_allowed "the role by io_uring" "user=daemon program=$HELPERS/reach path=$R" as daemon "$HELPERS/reach" uring "$R"
 m_attack "handed over by SCM_RIGHTS" "user=games program=$HELPERS/reach path=$R hook=file_permission operations=read" pass_on
-# Opening is on record, and the reads that follow add nothing.
+# Opening is on record, and the reads that follow are counted.
 as daemon dd if="$R" of=/dev/null bs=1 count=9 2>/dev/null
 # A worker of io_uring opens, another thread completes: still one entry.
 m_allowed "the role once by io_uring" "user=daemon path=$S/ward/once" as daemon "$HELPERS/reach" uring "$S/ward/once"
@@ -95,7 +95,10 @@ if [[ $(jq -c 'select(.[2] == 14)' once.entries | wc -l) == 1 ]]; then
 else
 	t_fail "an open by io_uring has one entry" "$(<once.entries)"
 fi
-t_equal "an open and nine reads have one entry" 1 "$(m_flat | jq -c 'select(.comm == "dd" and .uid == "1")' | wc -l)"
+t_equal "an open and nine reads have one entry" 1 \
+	"$(m_flat | jq -c 'select(.comm == "dd" and .uid == "1" and .repeats == null)' | wc -l)"
+t_equal "which is followed by one of nine bytes" "0 9 9" \
+	"$(m_flat | jq -r 'select(.comm == "dd" and .uid == "1" and .repeats != null) | "\(.repeats) \(.uses) \(.bytes_read)"')"
 m_verify
 m_stop
 t_done
