@@ -158,6 +158,17 @@ crash: all helpers
 		--env TREE=$(CURDIR) --env BUILD=$(CURDIR)/$(O) --env CASE_DIR=/tmp/crash -- \
 		sh -c 'mkdir /tmp/crash && tests/crash/crash.sh $(CRASH_ROUNDS)'
 
+# An hour of work, kills, stops, upgrades and reloads in a guest: SOAK_KERNEL, SOAK_MECHANISM, SOAK_SECONDS.
+SOAK_KERNEL ?= 6.12
+SOAK_MECHANISM ?= lsm
+SOAK_SECONDS ?= 3600
+
+soak: all helpers
+	$(Q)scripts/guest $(SOAK_KERNEL) $(if $(filter lsm,$(SOAK_MECHANISM)),,--lsm lockdown,yama,apparmor) --mem 3072M \
+		--timeout $$(($(SOAK_SECONDS) * 2 + 900)) --env MECHANISM=$(SOAK_MECHANISM) \
+		--env TREE=$(CURDIR) --env BUILD=$(CURDIR)/$(O) --env CASE_DIR=/tmp/soak -- \
+		sh -c 'mkdir /tmp/soak && tests/crash/soak.sh $(SOAK_SECONDS)'
+
 # The evasion suite on every kernel and mechanism, an hour, and the table of what became of each attack.
 EVASIONS := 6.1-lsm 6.12-lsm sid-lsm 6.12-fmod_ret native-tracing
 
@@ -188,5 +199,5 @@ clean:
 
 -include $(shell [ -d $(O) ] && find $(O) -type f -name '*.d')
 
-.PHONY: all units check fuzz fuzz-smoke helpers benches bench test crash evasion demo lint install clean
+.PHONY: soak all units check fuzz fuzz-smoke helpers benches bench test crash evasion demo lint install clean
 .DELETE_ON_ERROR:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts for every number that a CPU gave and for every access that happened, from a ledger's entries alone.
 
-account.py ENTRIES STORE OPENED TRIED MECHANISM: ENTRIES is what `muniment log show --json` printed, of one boot and one ring, ended
+account.py ENTRIES STORE OPENED TRIED MECHANISM [READ]: ENTRIES is what `muniment log show --json` printed, of one boot and one ring, ended
 by a `stop` entry; OPENED and TRIED are how often the permitted process and the intruder of crash.sh opened files below
-STORE. Ends with 1 and says why if anything is missing or there twice.
+STORE, and READ how many bytes the former read. Ends with 1 and says why if anything is missing or there twice.
 """
 import collections
 import json
@@ -15,7 +15,7 @@ def main():
     seen = collections.defaultdict(collections.Counter)
     lost = collections.defaultdict(set)
     kinds = collections.Counter()
-    friend = foe = cut = 0
+    friend = foe = read = cut = 0
     numbers = None
     with open(entries_path, encoding="utf-8") as lines:
         for line in lines:
@@ -26,11 +26,13 @@ def main():
                 metadata = entry["metadata"]
                 seen[metadata["log_source"]][metadata["sequence"]] += 1
                 uid = entry["actor"]["user"]["uid"]  # its name may be missing: the daemon does not wait long for it
+                times = entry.get("count", 0 if "repeats" in own else 1)
                 path = entry.get("file", {}).get("path", "")  # what is about the host has no file
                 if path.startswith(store + "/") and own["operations"] == ["read"]:
                     if entry["actor"]["process"]["name"] == "perl" and entry["activity_id"] == 14:
-                        friend += uid == "1"
-                        foe += uid == "0"
+                        friend += times * (uid == "1")
+                        foe += times * (uid == "0")
+                        read += own.get("bytes_read", 0) * (uid == "1")
                 continue
             kinds[kind] += 1
             if kind == "loss":
@@ -66,6 +68,11 @@ def main():
     lost_all = sum(len(l) for l in lost.values())
     if not foe - twice_max <= tried <= foe + lost_all:
         problems.append("of %d attempts %d are in the ledger, %d numbers lost" % (tried, foe, lost_all))
+    if len(sys.argv) > 6:
+        print("read %s bytes, in the ledger %d" % (sys.argv[6], read))
+        # While a daemon takes over, the uses of its first moment may be counted by both loads.
+        if not int(sys.argv[6]) <= read <= int(sys.argv[6]) * 1.001:
+            problems.append("of %s bytes read %d are in the ledger" % (sys.argv[6], read))
     if not kinds["recovered"]:
         problems.append("no recovered entry")
     print("\n".join(problems) or "all accounted for")

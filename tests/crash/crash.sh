@@ -13,34 +13,14 @@ set -u
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
 . "$TREE/tests/guest/muniment.sh"
+# shellcheck source=tests/crash/lib.sh
+. "$TREE/tests/crash/lib.sh"
 
 ROUNDS=${1:-15}
 RANDOM=${2:-$$}
 S=$CASE_DIR/store
 FILES=40
 cd "$CASE_DIR" || exit
-
-# Opens records one after the other until stop.NAME appears; leaves how many opens succeeded and failed in count.NAME.
-busy() {
-	perl -e 'my ($name, $dir, $files, $pause) = @ARGV; my ($good, $bad) = (0, 0);
-		until (-e "stop.$name") {
-			for (my $i = 0; $i < $files; $i++) {
-				if (open(my $f, "<", "$dir/$i")) { $good++ } else { $bad++ }
-				select(undef, undef, undef, $pause);
-			}
-		}
-		open(my $out, ">", "count.$name") or die; print $out "$good $bad\n"' "$@" &
-}
-
-# Sleeps a random time below $1 milliseconds.
-doze() {
-	local ms=$(((RANDOM * 32768 + RANDOM) % $1))
-	sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
-}
-
-verify() {
-	"$MUNIMENT" log verify "$M/ledger" --key "@$M/key.vkey" "$@" >"$M/verify.out" 2>&1
-}
 
 # One life of the daemon. Every fourth ends before it is ready, if it is slow enough.
 life() {

@@ -52,7 +52,7 @@ after_sigstop() { kill -CONT "$T_PID"; }
 evade ptrace-monitor monitor 'ptrace' 'traced, its memory read' tracing="$TRACED"
 attack_ptrace-monitor() {
 	local at
-	at=$(sed -n 's/^\([0-9a-f]*\)-.* r--p .*/0x\1/p' "/proc/$T_PID/maps" | head -n 1)
+	at=$(sed -n 's/^\([0-9a-f]*\)-.* rw-p .*/0x\1/p' "/proc/$T_PID/maps" | head -n 1)
 	"$HELPERS/memory" attach "$T_PID" "$at" | only_elf
 }
 only_elf() { grep -a -q ELF && echo "$MARKER"; }
@@ -61,7 +61,7 @@ evade write-memory monitor 'ptrace' 'its memory written through /proc/PID/mem' t
 # shellcheck disable=SC2016  # variables of perl
 attack_write-memory() {
 	local at
-	at=$(sed -n 's/^\([0-9a-f]*\)-.* r--p .*/\1/p' "/proc/$T_PID/maps" | head -n 1)
+	at=$(sed -n 's/^\([0-9a-f]*\)-.* rw-p .*/\1/p' "/proc/$T_PID/maps" | head -n 1)
 	perl -e 'open(my $m, "+<", "/proc/$ARGV[0]/mem") or die "mem: $!\n"; sysseek($m, hex $ARGV[1], 0);
 		sysread($m, my $b, 16) or die "read: $!\n"; sysseek($m, hex $ARGV[1], 0);
 		syswrite($m, $b) == 16 or die "write: $!\n"; print "$ARGV[2]\n"' "$T_PID" "$at" "$MARKER"
