@@ -51,6 +51,8 @@ static __noinline int border__mark(struct inode *inode, u32 slot, const struct p
 	object__id(inode, &key.id);
 	if (bpf_map_update_elem(&stores_by_object, &key, &mark, BPF_ANY))
 		count(COUNTER_NO_CACHE);
+	/* Also when this will be its only name: a walk may begin at the one that is gone by then. */
+	filter_add(control.slots[slot & 1].roots, inode->i_ino);
 	maps__new_epoch();
 	return 0;
 }

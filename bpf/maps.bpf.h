@@ -260,6 +260,13 @@ static __always_inline u64 unknown64(u64 value)
 	return value + any - same;
 }
 
+static __always_inline void filter_add(u64 *filter, u64 number)
+{
+	u32 bit = decide_filter_bit(number);
+
+	__sync_fetch_and_or(&filter[bit >> 6 & (FILTER_WORDS - 1)], 1ull << (bit & 63));
+}
+
 static __always_inline bool filter_has(const u64 *filter, u64 number)
 {
 	u32 bit = decide_filter_bit(number);
