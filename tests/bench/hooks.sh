@@ -50,6 +50,7 @@ report_share() {
 	result "hooks.$1.base" "$(value without "$2" "$3" 3)" instructions
 }
 
+# shellcheck disable=SC2119  # no further programs
 make_places
 make_files
 measure without
