@@ -8,15 +8,25 @@
 #define MUNIMENT_ACCESS_BPF_H
 
 /* Most accesses end here: no store on that device. */
+static __always_inline bool access__is_far_device(u32 dev)
+{
+	return !(control.devices >> (dev & 63) & 1);
+}
+
 static __always_inline bool access__is_far(struct inode *inode)
 {
-	return !(control.devices >> (inode->i_sb->s_dev & 63) & 1);
+	return access__is_far_device(outside__dev(inode));
 }
 
 /* The same for what is opened or used by descriptor, which may be a device below a store. */
+static __always_inline bool access__is_beyond(struct inode *inode, u32 dev)
+{
+	return access__is_far_device(dev) && !raw__is_near(inode);
+}
+
 static __always_inline bool access__is_elsewhere(struct inode *inode)
 {
-	return access__is_far(inode) && !raw__is_near(inode);
+	return access__is_beyond(inode, outside__dev(inode));
 }
 
 /* The answer kept with the inode, or NULL when there is none for this epoch. */
@@ -28,6 +38,16 @@ static __always_inline struct answer *access__known(struct inode *inode, u32 mec
 		return NULL;
 	known = bpf_inode_storage_get(&answers_by_inode, inode, 0, 0);
 	return known && known->epoch == epoch ? known : NULL;
+}
+
+/* Keeps an answer. Not "outside" for a file of several names, which may have another name inside. */
+static __always_inline void access__remember(struct inode *inode, struct dentry *dentry, u64 epoch,
+					     const struct place *place)
+{
+	if (place->store == STORE_NONE &&
+	    (object__is_named_often(inode) || outside__note(inode, dentry, epoch)))
+		return;
+	object__remember(inode, epoch, place);
 }
 
 /*
@@ -46,11 +66,13 @@ static __always_inline bool access__locate(struct inode *inode, struct dentry *d
 		access->place.store = STORE_NONE;
 		raw__find(inode, access);
 		access->place.store = unknown(access->place.store);
+	} else if (mechanism == MECHANISM_LSM && outside__learn(inode, dentry, epoch)) {
+		access->place.store = STORE_NONE;
 	} else {
 		access->place.store = STORE_NONE;
 		object__find(inode, dentry, access->slot, &access->place);
 		if (mechanism == MECHANISM_LSM)
-			object__remember(inode, epoch, &access->place);
+			access__remember(inode, dentry, epoch, &access->place);
 	}
 	/* The canary tells whether fmod_ret itself decides; the net must not stop the daemon that asks. */
 	if (net && mechanism == MECHANISM_TRACING && access->place.store == STORE_CANARY)
@@ -334,13 +356,20 @@ static __noinline int access__note_decided(struct file *file, struct inode *inod
 static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
+	u32 dev = outside__dev(inode);
 	struct answer *known;
+	u64 epoch;
 	int err;
 
-	if (access__is_elsewhere(inode))
+	if (access__is_beyond(inode, dev))
 		return 0;
-	known = access__known(inode, mechanism, maps__epoch());
+	epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, epoch))
+		return 0;
+	known = access__known(inode, mechanism, epoch);
 	if (known && known->store == STORE_NONE)
+		return 0;
+	if (mechanism == MECHANISM_LSM && !known && outside__learn(inode, file->f_path.dentry, epoch))
 		return 0;
 	err = access__open_near(file, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)
@@ -465,13 +494,16 @@ static __always_inline bool access__is_routine(struct file *file, struct inode *
 static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
+	u32 dev = outside__dev(inode);
 	struct answer *known;
 	u64 epoch;
 	int err;
 
-	if (access__is_elsewhere(inode))
+	if (access__is_beyond(inode, dev))
 		return 0;
 	epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, epoch))
+		return 0;
 	known = access__known(inode, mechanism, epoch);
 	if (known &&
 	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, hook, known->store, epoch)))

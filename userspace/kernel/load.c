@@ -104,8 +104,9 @@ static int set_pins(struct muniment_bpf *skel, const char *pin_dir)
 	bpf_object__for_each_map (map, skel->obj) {
 		const char *name = map == skel->maps.data_control ? "control" : bpf_map__name(map);
 
-		if (name[0] == '.' || map == skel->maps.rodata || !bpf_map__autocreate(map))
-			continue; /* read-only data, constants */
+		if (name[0] == '.' || map == skel->maps.rodata || map == skel->maps.bss ||
+		    !bpf_map__autocreate(map))
+			continue; /* read-only data, constants, what is known anew in a moment */
 		if (snprintf(path, sizeof(path), "%s/%s", pin_dir, name) >= (int)sizeof(path))
 			return -ENAMETOOLONG;
 		err = bpf_map__set_pin_path(map, path);
