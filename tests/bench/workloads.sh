@@ -34,7 +34,7 @@ make_compiler() {
 	mkdir "$PLAIN/tmp"
 	{
 		echo "$COMPILER $CC1 $(command -v as)"
-		gcc -M "$SOURCE" | tr -d '\\\n' | cut -d: -f2
+		gcc -O2 -M "$SOURCE" | tr -d '\\\n' | cut -d: -f2
 	} | tr -s ' ' '\n' | grep '^/' | grep -v "^$SOURCE$" | while read -r file; do
 		cp -L --parents "$file" "$PLAIN"
 	done
