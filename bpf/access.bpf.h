@@ -249,35 +249,49 @@ static __always_inline void access__ask(struct access *access, u64 epoch)
 	access->actor = answer >> 16;
 }
 
-/* So that what follows is verified once, not for each way an access can come about. */
-static __always_inline void access__blur(struct access *access)
+/* So that what follows is verified once, not for each way an access can come about. nothing: unknown(0). */
+static __always_inline void access__blur(struct access *access, u32 nothing)
 {
-	access->place.store = unknown(access->place.store);
-	access->place.reason = unknown(access->place.reason);
-	access->place.walked = unknown(access->place.walked);
-	access->operations = unknown(access->operations);
-	access->hook = unknown(access->hook);
-	access->mechanism = unknown(access->mechanism);
-	access->slot = unknown(access->slot);
-	access->actor = unknown(access->actor);
+	access->place.root_ino += nothing;
+	access->place.root += nothing;
+	access->place.store += nothing;
+	access->place.reason += nothing;
+	access->place.walked += nothing;
+	access->operations += nothing;
+	access->hook += nothing;
+	access->mechanism += nothing;
+	access->slot += nothing;
+	access->actor += nothing;
+}
+
+/* The same for what the verdict depends on, once it is found. */
+static __always_inline void access__blur_verdict(struct access *access, u32 nothing)
+{
+	access->place.store += nothing;
+	access->place.reason += nothing;
+	access->mechanism += nothing;
+	access->wanted += nothing;
+	access->enforced += nothing;
+	access->reason += nothing;
+	access->flags += nothing;
 }
 
 /* Judges and records one access. Returns 0 or -EACCES. */
 static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
 {
+	u32 nothing = unknown(0), quiet;
+
 	/* Shifts, not branches: the verifier follows every branch into all that comes after. */
 	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
 			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
 			 (access->actor & ACTOR_PROGRAM_CHANGED) *
 				 (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
 			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED);
-	access__blur(access);
+	access__blur(access, nothing);
 	access__judge(inode, access);
-	access->wanted = unknown(access->wanted);
-	access->enforced = unknown(access->enforced);
-	access->reason = unknown(access->reason);
-	access->flags = unknown(access->flags);
-	if (own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW)
+	quiet = own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW;
+	access__blur_verdict(access, nothing);
+	if (quiet + nothing)
 		return 0; /* reading the policy, or the daemon's own work, is nobody's record */
 	access->account = 0;
 	if (account__is_foldable(access))
