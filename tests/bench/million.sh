@@ -21,7 +21,7 @@ account() {
 	"$BUILD/muniment" log show --json "$LEDGER" | jq -rn 'reduce inputs as $e ([0, 0, 0];
 		if $e.unmapped.muniment.kind == "loss" then .[2] += $e.unmapped.muniment.count
 		elif $e.unmapped.muniment.store == "records" and $e.actor.process.name == "bench_workload"
-		then [.[0] + ($e.count // 1), .[1] + 1, .[2]] else . end) | @tsv'
+		then [.[0] + ($e.unmapped.muniment.repeats // $e.count // 1), .[1] + 1, .[2]] else . end) | @tsv'
 }
 
 # shellcheck disable=SC2119  # no further programs
