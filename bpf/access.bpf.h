@@ -8,15 +8,25 @@
 #define MUNIMENT_ACCESS_BPF_H
 
 /* Most accesses end here: no store on that device. */
+static __always_inline bool access__is_far_device(u32 dev)
+{
+	return !(control.devices >> (dev & 63) & 1);
+}
+
 static __always_inline bool access__is_far(struct inode *inode)
 {
-	return !(control.devices >> (inode->i_sb->s_dev & 63) & 1);
+	return access__is_far_device(outside__dev(inode));
 }
 
 /* The same for what is opened or used by descriptor, which may be a device below a store. */
+static __always_inline bool access__is_beyond(struct inode *inode, u32 dev)
+{
+	return access__is_far_device(dev) && !raw__is_near(inode);
+}
+
 static __always_inline bool access__is_elsewhere(struct inode *inode)
 {
-	return access__is_far(inode) && !raw__is_near(inode);
+	return access__is_beyond(inode, outside__dev(inode));
 }
 
 /* The answer kept with the inode, or NULL when there is none for this epoch. */
@@ -28,6 +38,16 @@ static __always_inline struct answer *access__known(struct inode *inode, u32 mec
 		return NULL;
 	known = bpf_inode_storage_get(&answers_by_inode, inode, 0, 0);
 	return known && known->epoch == epoch ? known : NULL;
+}
+
+/* Keeps an answer. Not "outside" for a file of several names, which may have another name inside. */
+static __always_inline void access__remember(struct inode *inode, struct dentry *dentry, u64 epoch,
+					     const struct place *place)
+{
+	if (place->store == STORE_NONE &&
+	    (object__is_named_often(inode) || outside__note(inode, dentry, epoch)))
+		return;
+	object__remember(inode, epoch, place);
 }
 
 /*
@@ -46,11 +66,13 @@ static __always_inline bool access__locate(struct inode *inode, struct dentry *d
 		access->place.store = STORE_NONE;
 		raw__find(inode, access);
 		access->place.store = unknown(access->place.store);
+	} else if (mechanism == MECHANISM_LSM && outside__learn(inode, dentry, epoch)) {
+		access->place.store = STORE_NONE;
 	} else {
 		access->place.store = STORE_NONE;
 		object__find(inode, dentry, access->slot, &access->place);
 		if (mechanism == MECHANISM_LSM)
-			object__remember(inode, epoch, &access->place);
+			access__remember(inode, dentry, epoch, &access->place);
 	}
 	/* The canary tells whether fmod_ret itself decides; the net must not stop the daemon that asks. */
 	if (net && mechanism == MECHANISM_TRACING && access->place.store == STORE_CANARY)
@@ -227,35 +249,49 @@ static __always_inline void access__ask(struct access *access, u64 epoch)
 	access->actor = answer >> 16;
 }
 
-/* So that what follows is verified once, not for each way an access can come about. */
-static __always_inline void access__blur(struct access *access)
+/* So that what follows is verified once, not for each way an access can come about. nothing: unknown(0). */
+static __always_inline void access__blur(struct access *access, u32 nothing)
 {
-	access->place.store = unknown(access->place.store);
-	access->place.reason = unknown(access->place.reason);
-	access->place.walked = unknown(access->place.walked);
-	access->operations = unknown(access->operations);
-	access->hook = unknown(access->hook);
-	access->mechanism = unknown(access->mechanism);
-	access->slot = unknown(access->slot);
-	access->actor = unknown(access->actor);
+	access->place.root_ino += nothing;
+	access->place.root += nothing;
+	access->place.store += nothing;
+	access->place.reason += nothing;
+	access->place.walked += nothing;
+	access->operations += nothing;
+	access->hook += nothing;
+	access->mechanism += nothing;
+	access->slot += nothing;
+	access->actor += nothing;
+}
+
+/* The same for what the verdict depends on, once it is found. */
+static __always_inline void access__blur_verdict(struct access *access, u32 nothing)
+{
+	access->place.store += nothing;
+	access->place.reason += nothing;
+	access->mechanism += nothing;
+	access->wanted += nothing;
+	access->enforced += nothing;
+	access->reason += nothing;
+	access->flags += nothing;
 }
 
 /* Judges and records one access. Returns 0 or -EACCES. */
 static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
 {
+	u32 nothing = unknown(0), quiet;
+
 	/* Shifts, not branches: the verifier follows every branch into all that comes after. */
 	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
 			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
 			 (access->actor & ACTOR_PROGRAM_CHANGED) *
 				 (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
 			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED);
-	access__blur(access);
+	access__blur(access, nothing);
 	access__judge(inode, access);
-	access->wanted = unknown(access->wanted);
-	access->enforced = unknown(access->enforced);
-	access->reason = unknown(access->reason);
-	access->flags = unknown(access->flags);
-	if (own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW)
+	quiet = own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW;
+	access__blur_verdict(access, nothing);
+	if (quiet + nothing)
 		return 0; /* reading the policy, or the daemon's own work, is nobody's record */
 	access->account = 0;
 	if (account__is_foldable(access))
@@ -334,13 +370,20 @@ static __noinline int access__note_decided(struct file *file, struct inode *inod
 static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
+	u32 dev = outside__dev(inode);
 	struct answer *known;
+	u64 epoch;
 	int err;
 
-	if (access__is_elsewhere(inode))
+	if (access__is_beyond(inode, dev))
 		return 0;
-	known = access__known(inode, mechanism, maps__epoch());
+	epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, epoch))
+		return 0;
+	known = access__known(inode, mechanism, epoch);
 	if (known && known->store == STORE_NONE)
+		return 0;
+	if (mechanism == MECHANISM_LSM && !known && outside__learn(inode, file->f_path.dentry, epoch))
 		return 0;
 	err = access__open_near(file, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)
@@ -465,13 +508,16 @@ static __always_inline bool access__is_routine(struct file *file, struct inode *
 static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
+	u32 dev = outside__dev(inode);
 	struct answer *known;
 	u64 epoch;
 	int err;
 
-	if (access__is_elsewhere(inode))
+	if (access__is_beyond(inode, dev))
 		return 0;
 	epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, epoch))
+		return 0;
 	known = access__known(inode, mechanism, epoch);
 	if (known &&
 	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, hook, known->store, epoch)))

@@ -162,6 +162,13 @@ int BPF_PROG(lsm__task_prctl, int option, unsigned long what, unsigned long arg3
 	return ret;
 }
 
+SEC("lsm/sb_kern_mount")
+int BPF_PROG(lsm__sb_kern_mount, const struct super_block *sb, int ret)
+{
+	outside__mounted(sb);
+	return ret;
+}
+
 SEC("lsm/task_alloc")
 int BPF_PROG(lsm__task_alloc, struct task_struct *child, unsigned long flags, int ret)
 {

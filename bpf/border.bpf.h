@@ -101,6 +101,13 @@ static __always_inline int border__note_crossing(void)
 	return 0;
 }
 
+/* Neither leaves nor enters a store, as nothing is there. */
+static __always_inline bool border__is_outside(struct dentry *from, struct dentry *to, u32 mechanism)
+{
+	return names__is_outside(from->d_inode, mechanism) &&
+	       (from == to || names__is_outside(to->d_inode, mechanism));
+}
+
 /*
  * A rename: old takes the name new. What had that name is gone, which takes `delete`; or exchanged, which the
  * LSM hook cannot tell from it.
@@ -108,14 +115,15 @@ static __always_inline int border__note_crossing(void)
 static __always_inline int border__rename(struct dentry *old, struct dentry *new, u32 flags, u32 mechanism)
 {
 	struct dentry *from = old->d_parent, *to = new->d_parent;
-	u64 epoch = maps__epoch();
-	struct access access = {.hook = HOOK_INODE_RENAME, .mechanism = mechanism, .slot = epoch_slot(epoch)};
 	struct inode *inode = old->d_inode, *other = new->d_inode;
 	u32 within, where;
 
-	if (!inode || access__is_far(inode) || !maps__speaks() ||
-	    (from == to && names__is_outside(from->d_inode, mechanism)))
+	if (!inode || access__is_far(inode) || border__is_outside(from, to, mechanism) || !maps__speaks())
 		return 0;
+
+	u64 epoch = maps__epoch();
+	struct access access = {.hook = HOOK_INODE_RENAME, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+
 	within = unknown(OPERATION_BIT(OPERATION_RENAME) | (other ? OPERATION_BIT(OPERATION_DELETE) : 0));
 	where = unknown(border__crosses(from, from->d_inode, to, within, &access));
 	if (flags & RENAME_EXCHANGE && other && access.operations == OPERATION_BIT(OPERATION_CREATE)) {

@@ -74,7 +74,7 @@ static __noinline int guard__settle_file(struct inode *inode, struct dentry *den
 	access->place.store = store;
 	access->place.reason = 0;
 	guard__judge(access, mode);
-	access__blur(access);
+	access__blur(access, unknown(0));
 	emit__access(inode, dentry, access);
 	return guard__answer(access);
 }

@@ -9,6 +9,7 @@
 #include "bpf/decide.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/object.bpf.h"
+#include "bpf/outside.bpf.h"
 #include "bpf/actor.bpf.h"
 #include "bpf/account.bpf.h"
 #include "bpf/emit.bpf.h"

@@ -23,38 +23,64 @@ static __noinline int names__near(struct inode *inode, struct dentry *place, str
 	return access__settle(inode, name, access);
 }
 
-/* Does the inode lie where no store is, or is it known to lie outside? */
-static __always_inline bool names__is_outside(struct inode *inode, u32 mechanism)
+/* Does the directory lie where no store is, or is it known to lie outside? */
+static __always_inline bool names__is_outside(struct inode *dir, u32 mechanism)
 {
+	u32 dev = outside__dev(dir);
 	struct answer *known;
+	u64 epoch;
 
-	if (access__is_far(inode))
+	if (access__is_far_device(dev))
 		return true;
-	known = access__known(inode, mechanism, maps__epoch());
+	epoch = maps__epoch();
+	if (mechanism == MECHANISM_LSM && outside__has_directory(dir, dev, epoch))
+		return true;
+	known = access__known(dir, mechanism, epoch);
+	return known && known->store == STORE_NONE;
+}
+
+/* The same of what has a name. */
+static __always_inline bool names__leads_outside(struct inode *inode, struct dentry *name, u32 mechanism)
+{
+	u32 dev = outside__dev(inode);
+	struct answer *known;
+	u64 epoch;
+
+	if (access__is_far_device(dev))
+		return true;
+	epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, epoch) ||
+	    outside__by_directory(inode, name, mechanism, epoch))
+		return true;
+	known = access__known(inode, mechanism, epoch);
 	return known && known->store == STORE_NONE;
 }
 
 /* A name is about to be made in dir: of a file, directory, device, FIFO, socket or symbolic link. */
 static __always_inline int names__create(struct inode *dir, struct dentry *name, u32 mechanism, u32 hook)
 {
+	if (names__is_outside(dir, mechanism))
+		return 0;
+
 	struct access access = {.hook = hook,
 				.mechanism = mechanism,
 				.operations = OPERATION_BIT(OPERATION_CREATE),
 				.flags = RECORD_FLAG_NEW_NAME};
 
-	return names__is_outside(dir, mechanism) ? 0
-						 : names__near(dir, name->d_parent, name, mechanism, &access);
+	return names__near(dir, name->d_parent, name, mechanism, &access);
 }
 
 /* What has a name is wanted for operations. */
 static __always_inline int names__object(struct dentry *name, u32 operations, u32 mechanism, u32 hook)
 {
-	struct access access = {.hook = hook, .mechanism = mechanism, .operations = operations};
 	struct inode *inode = name->d_inode;
 
-	return !inode || names__is_outside(inode, mechanism)
-		       ? 0
-		       : names__near(inode, name, name, mechanism, &access);
+	if (!inode || names__leads_outside(inode, name, mechanism))
+		return 0;
+
+	struct access access = {.hook = hook, .mechanism = mechanism, .operations = operations};
+
+	return names__near(inode, name, name, mechanism, &access);
 }
 
 /* A name is about to be removed, and with its last one the object. */

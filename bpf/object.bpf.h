@@ -206,15 +206,13 @@ static __always_inline void object__find(struct inode *inode, struct dentry *den
 }
 
 /*
- * Keeps an answer with its inode. Not for what could not be told; and no "outside" for a file of several
- * names, which may have another name inside.
+ * Keeps an answer with its inode. Not for what could not be told.
  */
 static __always_inline void object__remember(struct inode *inode, u64 epoch, const struct place *place)
 {
 	struct answer *kept;
 
-	if (place->store == STORE_UNDETERMINED ||
-	    (place->store == STORE_NONE && object__is_named_often(inode)))
+	if (place->store == STORE_UNDETERMINED)
 		return;
 	kept = bpf_inode_storage_get(&answers_by_inode, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!kept) {

@@ -6,8 +6,8 @@
  * bench_daemon ready SOCKET SECONDS        wait for READY=1 as sd_notify(3) sends it
  *              cpu PID…                    print the CPU time of these processes, in nanoseconds
  *              size LEDGER                 print how many entries the newest checkpoint covers
- *              await LEDGER SIZE SECONDS   wait until it covers so many; print CLOCK_MONOTONIC then, in
- * nanoseconds
+ *              settle LEDGER SIZE SECONDS  wait until it covers more than that and no further ones come for a while,
+ *                                          so many seconds at most; print CLOCK_MONOTONIC at its last growth, in ns
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include "ledger/reader.h"
+
+#define QUIET_MS 3000
 
 static int64_t now_ms(void)
 {
@@ -67,26 +69,29 @@ static int print_size(char **argv)
 	return 0;
 }
 
-static int await_size(char **argv)
+/* Repeats are folded: how many entries the events make is not known beforehand. */
+static int await_settled(char **argv)
 {
-	uint64_t wanted = strtoull(argv[1], NULL, 10);
-	int64_t until = now_ms() + atol(argv[2]) * 1000;
-	struct timespec t, nap = {.tv_nsec = 5000000};
+	uint64_t size = strtoull(argv[1], NULL, 10), now;
+	int64_t until = now_ms() + atol(argv[2]) * 1000, grown = 0;
+	struct timespec nap = {.tv_nsec = 5000000};
 	struct ledger_reader *r;
 	int err = ledger_reader_open(argv[0], &r);
 
 	if (err)
 		return err;
-	while (!err && ledger_reader_size(r) < wanted) {
+	while (!err && (!grown || now_ms() - grown < QUIET_MS)) {
 		nanosleep(&nap, NULL);
 		err = now_ms() > until ? -ETIMEDOUT : ledger_reader_refresh(r);
+		now = ledger_reader_size(r);
+		if (now > size)
+			grown = now_ms();
+		size = now;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	if (err)
-		fprintf(stderr, "%llu of %llu entries\n", (unsigned long long)ledger_reader_size(r),
-			(unsigned long long)wanted);
+		fprintf(stderr, "%llu entries\n", (unsigned long long)size);
 	else
-		printf("%llu\n", (unsigned long long)t.tv_sec * 1000000000u + (unsigned long long)t.tv_nsec);
+		printf("%llu\n", (unsigned long long)grown * 1000000u);
 	ledger_reader_close(r);
 	return err;
 }
@@ -120,12 +125,11 @@ int main(int argc, char **argv)
 		err = print_cpu(argv + 2);
 	else if (argc == 3 && !strcmp(argv[1], "size"))
 		err = print_size(argv + 2);
-	else if (argc == 5 && !strcmp(argv[1], "await"))
-		err = await_size(argv + 2);
+	else if (argc == 5 && !strcmp(argv[1], "settle"))
+		err = await_settled(argv + 2);
 	else {
-		fprintf(stderr, "usage: bench_daemon ready SOCKET SECONDS | cpu PID… | size LEDGER | await "
-				"LEDGER SIZE "
-				"SECONDS\n");
+		fprintf(stderr, "usage: bench_daemon ready SOCKET SECONDS | cpu PID… | size LEDGER | settle "
+				"LEDGER SIZE SECONDS\n");
 		return 2;
 	}
 	if (err)

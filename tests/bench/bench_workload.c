@@ -6,6 +6,7 @@
  *
  * bench_workload tree DIR FILES BYTES     make FILES files in directories of 100
  *                opens DIR FILES COUNT    COUNT × open, read 4 KiB, close, over FILES files of such a tree
+ *                writers DIR FILES COUNT  four such processes at once, each in a tree of its own below DIR: 0 … 3
  *                run PROGRAM ARG…         one program, once
  *                connects COUNT           TCP over loopback: connect, accept, close
  *                forks COUNT PROGRAM      fork, execute, wait
@@ -27,6 +28,7 @@
 #define PER_DIRECTORY 100
 #define READ	      4096
 #define PATH_SIZE     512
+#define WRITERS	      4
 
 struct stamp {
 	uint64_t start_ns;
@@ -196,6 +198,31 @@ static int connect_once(int listener, const struct sockaddr_in *to)
 	return err;
 }
 
+static int work_writers(char **argv)
+{
+	struct stamp began = begin();
+	char dir[PATH_SIZE];
+	int err = 0, status;
+
+	for (int i = 0; i < WRITERS; i++) {
+		char *arguments[] = {dir, argv[1], argv[2]};
+		pid_t child = fork();
+
+		if (child < 0)
+			return -errno;
+		if (child > 0)
+			continue;
+		snprintf(dir, sizeof(dir), "%s/%d", argv[0], i);
+		_exit(work_opens(arguments) != 0);
+	}
+	while (wait(&status) > 0)
+		if (!WIFEXITED(status) || WEXITSTATUS(status))
+			err = -ECHILD;
+	if (!err)
+		end(&began);
+	return err;
+}
+
 static int work_connects(char **argv)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -223,8 +250,8 @@ static const struct workload {
 	int n_arguments; /* at least */
 	int (*fn)(char **argv);
 } workloads[] = {
-	{"tree", 3, work_tree},		{"opens", 3, work_opens}, {"run", 1, work_run},
-	{"connects", 1, work_connects}, {"forks", 2, work_forks},
+	{"tree", 3, work_tree}, {"opens", 3, work_opens},	{"writers", 3, work_writers},
+	{"run", 1, work_run},	{"connects", 1, work_connects}, {"forks", 2, work_forks},
 };
 
 int main(int argc, char **argv)
@@ -239,6 +266,6 @@ int main(int argc, char **argv)
 			fprintf(stderr, "bench_workload: %s: %s\n", argv[1], strerror(-err));
 		return err != 0;
 	}
-	fprintf(stderr, "usage: bench_workload tree|opens|run|connects|forks ARGUMENT…\n");
+	fprintf(stderr, "usage: bench_workload tree|opens|writers|run|connects|forks ARGUMENT…\n");
 	return 2;
 }

@@ -6,7 +6,8 @@
 # come from its host, and its clock leaps while it waits for them. Owns the mounts below $PLACE and the daemon it
 # started; sourced by those two, which scripts/bench runs in a guest or in a mount namespace of their own.
 #
-# Set by the caller: BUILD (with munimentd and bench/), OUT (for results), MECHANISM (lsm or tracing).
+# Set by the caller: BUILD (with munimentd and bench/), OUT (for results), MECHANISM (lsm or tracing); if it likes, AUDIT
+# of the store (required), LEDGERS (where the ledgers come to lie), EVENTS (the events file, or none).
 
 PLACE=${BENCH_PLACE:-/run/muniment-bench}
 PLAIN=$PLACE/plain     # a device without a store; the workloads' root
@@ -30,18 +31,20 @@ result() {
 	fi >>"$OUT/results.jsonl"
 }
 
-# Copies the programs with their libraries to the workloads' root, where the store's device appears as /records.
+# Copies the programs with their libraries to the workloads' root, where the store's device appears as /records. Rest:
+# programs that come there otherwise, whose libraries are needed, too.
 make_root() {
 	local file
 	mkdir "$PLAIN/bin" "$PLAIN/dev" "$PLAIN/records"
 	cp "$BUILD"/bench/bench_{hooks,workload} /bin/tar /bin/true "$PLAIN/bin/" || fail "cannot copy the workloads"
-	ldd "$PLAIN"/bin/* | grep -o '/[^ ]* (0x' | cut -d' ' -f1 | grep -v ':$' | sort -u | while read -r file; do
+	ldd "$PLAIN"/bin/* "$@" | grep -o '/[^ ]* (0x' | cut -d' ' -f1 | grep -v ':$' | sort -u | while read -r file; do
 		cp -L --parents "$file" "$PLAIN"
 	done
 	mknod -m 666 "$PLAIN/dev/null" c 1 3 || fail "cannot make a device"
 	mount --bind "$RECORDS" "$PLAIN/records" || fail "cannot bind $RECORDS"
 }
 
+# Rest: as make_root.
 make_places() {
 	local name
 	for name in plain records state; do
@@ -49,7 +52,7 @@ make_places() {
 		mount -t tmpfs -o mode=755 "bench-$name" "$PLACE/$name" || fail "cannot mount a tmpfs on $PLACE/$name"
 	done
 	mkdir "$STORE" "$OUTSIDE" "$STATE/policy"
-	make_root
+	make_root "$@"
 	"$BUILD/muniment" key new --name bench.example/records --out "$STATE/key.pem" --ledger "$STATE/ledger" \
 		--same-disk >"$STATE/vkey" || fail "cannot make a key"
 	write_policy
@@ -69,7 +72,7 @@ version: 1
 mode: $mode
 degraded: allow
 stores:
-  records: {paths: [$STORE], class: restricted, audit: required}
+  records: {paths: [$STORE], class: restricted, audit: ${AUDIT:-required}}
 roles:
   bench: {users: [root], programs: [$PLAIN/bin/bench_hooks, $PLAIN/bin/bench_workload]}
   owner: {users: [daemon]}
@@ -82,9 +85,9 @@ END
 # Starts the daemon with a new ledger and returns when it is ready.
 daemon_start() {
 	local command waiter first=''
-	LEDGER=$STATE/ledger-$((++RUN))
+	LEDGER=${LEDGERS:-$STATE}/ledger-$((++RUN))
 	command=("$BUILD/munimentd" --policy "$STATE/policy" --ledger "$LEDGER" --key "$STATE/key.pem"
-		--run "$STATE/run" --pin-dir /sys/fs/bpf/muniment-bench --events "$LEDGER.events" --same-disk)
+		--run "$STATE/run" --pin-dir /sys/fs/bpf/muniment-bench --events "${EVENTS:-$LEDGER.events}" --same-disk)
 	mkdir -p "$STATE/run"
 	# A day: while a guest waits for its host's files, its clock leaps.
 	"$BUILD/bench/bench_daemon" ready "$STATE/notify" 86400 &

@@ -129,6 +129,7 @@ static const struct table_row table[] = {
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__commit_creds)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_creds_for_exec)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_prctl)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__sb_kern_mount)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_alloc)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_check_security)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_committed_creds)},

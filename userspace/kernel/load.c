@@ -35,7 +35,7 @@ static int quiet_print(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-/* MUNIMENT_BPF_DEBUG in the environment shows libbpf's and the verifier's messages. */
+/* MUNIMENT_BPF_DEBUG in the environment shows libbpf's and the verifier's messages, and show_costs. */
 static int loud_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
@@ -104,8 +104,9 @@ static int set_pins(struct muniment_bpf *skel, const char *pin_dir)
 	bpf_object__for_each_map (map, skel->obj) {
 		const char *name = map == skel->maps.data_control ? "control" : bpf_map__name(map);
 
-		if (name[0] == '.' || map == skel->maps.rodata || !bpf_map__autocreate(map))
-			continue; /* read-only data, constants */
+		if (name[0] == '.' || map == skel->maps.rodata || map == skel->maps.bss ||
+		    !bpf_map__autocreate(map))
+			continue; /* read-only data, constants, what is known anew in a moment */
 		if (snprintf(path, sizeof(path), "%s/%s", pin_dir, name) >= (int)sizeof(path))
 			return -ENAMETOOLONG;
 		err = bpf_map__set_pin_path(map, path);
@@ -133,6 +134,40 @@ static void read_earlier(const char *pin_dir, struct control *ret_control)
 	close(fd);
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* With MUNIMENT_BPF_DEBUG: what each program cost at load. Of each, the kernel notes when that began. */
+static void show_costs(const struct muniment_bpf *skel)
+{
+	struct bpf_prog_info info = {0}, next;
+	const char *name = NULL;
+	struct bpf_program *program;
+	__u32 size;
+
+	bpf_object__for_each_program (program, skel->obj) {
+		next = (struct bpf_prog_info){0};
+		size = sizeof(next);
+		if (bpf_program__fd(program) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &next, &size))
+			continue;
+		if (name)
+			fprintf(stderr, "%-32s %7u instructions verified, %5llu ms\n", name,
+				info.verified_insns,
+				(unsigned long long)(next.load_time - info.load_time) / 1000000);
+		name = bpf_program__name(program);
+		info = next;
+	}
+	if (name)
+		fprintf(stderr, "%-32s %7u instructions verified, %5llu ms\n", name, info.verified_insns,
+			(unsigned long long)(boot_ns() - info.load_time) / 1000000);
+}
+
 static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
 {
 	struct muniment_bpf *skel = muniment_bpf__open();
@@ -151,6 +186,8 @@ static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
 		muniment_bpf__destroy(skel);
 		return err;
 	}
+	if (getenv("MUNIMENT_BPF_DEBUG"))
+		show_costs(skel);
 	k->skel = skel;
 	k->mechanism = mechanism;
 	k->net = net;
@@ -202,14 +239,6 @@ static int load(struct kernel *k)
 	btf__free(k->btf);
 	k->btf = NULL;
 	return err;
-}
-
-static uint64_t boot_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* Notes that this load has been, before it attaches anything: whoever comes next must not take its number. */
