@@ -463,7 +463,7 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	settled = unknown(access__is_settled(file, inode, &access));
 	if (settled == SETTLED_PASSED)
 		return 0;
-	access.amount = unknown64(amount__use(file, access.operations, hook));
+	access.amount = unknown64(amount__use(file, access.operations, hook, NULL));
 	if (settled == SETTLED_COUNTED && access__is_counted(access.account, access.amount))
 		return 0;
 	access.open_flags = file->f_flags;
@@ -473,23 +473,16 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	return err;
 }
 
-/* Is it a later piece of a sendfile that is counted? */
-static __always_inline bool access__is_same_call(struct recent *recent)
-{
-	u32 call = amount__sendfile();
-	bool same = call && recent->sendfile == call;
-
-	recent->sendfile = call;
-	return same;
-}
-
-/* Was this very use, by this thread, granted and recorded a moment ago, and has nothing changed since? */
-static __always_inline bool access__is_routine(struct file *file, struct inode *inode, u32 mask, u32 hook,
-					       u32 store, u64 epoch)
+/* Was this very use, by this thread, granted and recorded a moment ago, and has nothing changed since? Not inlined: its
+ * stack need not add up with that of what follows when it says no. */
+static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, u32 store, u64 epoch)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+	struct inode *inode = file->f_inode;
+	struct recent *recent;
 	u32 operations;
+	u64 amount;
 
 	if (!actor || !actor__is_current(actor, task, epoch, MECHANISM_LSM)) /* only lsm has kept places */
 		return false;
@@ -499,9 +492,9 @@ static __always_inline bool access__is_routine(struct file *file, struct inode *
 	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
 	if (store >= STORE_IDS || operations & ~actor->granted[store])
 		return false;
-	return access__is_same_call(access__recent(actor, inode)) ||
-	       access__is_counted(access__recent(actor, inode)->account,
-				  unknown64(amount__use(file, operations, hook)));
+	recent = access__recent(actor, inode);
+	amount = unknown64(amount__use(file, operations, hook, &recent->sendfile));
+	return amount == AMOUNT_COUNTED || access__is_counted(recent->account, amount);
 }
 
 /* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
@@ -520,7 +513,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 		return 0;
 	known = access__known(inode, mechanism, epoch);
 	if (known &&
-	    (known->store == STORE_NONE || access__is_routine(file, inode, mask, hook, known->store, epoch)))
+	    (known->store == STORE_NONE || access__is_routine(file, mask, hook, known->store, epoch)))
 		return 0;
 	err = access__use_near(file, mask, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)
@@ -535,7 +528,8 @@ static __always_inline void access__closed(struct file *file)
 	struct actor_answer *actor;
 	struct recent *recent;
 
-	if (access__is_far(inode) || !control.fold_ns)
+	if (access__is_far(inode) || !control.fold_ns ||
+	    outside__knows(inode, outside__dev(inode), MECHANISM_LSM, maps__epoch()))
 		return;
 	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 	if (!actor)

@@ -11,6 +11,8 @@
 #define AMOUNT_SPLICE_MAX (1u << 20) /* what a pipe takes at once, unless root made it larger */
 #define AMOUNT_SENDFILE	  40
 
+#define AMOUNT_COUNTED ~0ull
+
 struct amount_vector {
 	u64 base;
 	u64 bytes;
@@ -109,8 +111,26 @@ static __always_inline u64 amount__compat(const struct pt_regs *regs, bool write
 	return regs->orig_ax == (write ? 4 : 3) ? (u32)regs->dx : ~0ull;
 }
 
-/* operations: those that the use asks for. Returns a amount() value. */
-static __noinline u64 amount__use(struct file *file, u32 operations, u32 hook)
+/*
+ * Older kernels, 6.1 among them, ask once for a sendfile and then for each piece of it: those are not counted.
+ * call: of the use before (struct recent.sendfile), or NULL; becomes this one's, 0 for others than sendfile.
+ */
+static __always_inline bool amount__is_counted(struct task_struct *task, const struct pt_regs *regs,
+					       u32 *call)
+{
+	u32 now = regs->orig_ax == AMOUNT_SENDFILE ? (u32)task->ioac.syscr + 1 : 0, before = *call;
+
+	if (!now && !before)
+		return false;
+	*call = now;
+	return now == before;
+}
+
+/*
+ * operations: those that the use asks for; call: see above. Returns an amount() value, or AMOUNT_COUNTED when it is a
+ * later piece of a call that was counted.
+ */
+static __noinline u64 amount__use(struct file *file, u32 operations, u32 hook, u32 *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
@@ -121,6 +141,8 @@ static __noinline u64 amount__use(struct file *file, u32 operations, u32 hook)
 		return 0;
 	if (task->flags & (TASK_IO_WORKER | TASK_KTHREAD))
 		return amount(AMOUNT_UNKNOWN, 0);
+	if (call && amount__is_counted(task, regs, call))
+		return AMOUNT_COUNTED;
 	if (hook == HOOK_MMAP_FILE) {
 		if (regs->orig_ax != 9 || task->thread_info.status & TASK_COMPAT)
 			return amount(AMOUNT_UNKNOWN, 0);
@@ -137,18 +159,6 @@ static __noinline u64 amount__use(struct file *file, u32 operations, u32 hook)
 	if (write)
 		return amount(AMOUNT_WRITTEN, bytes);
 	return amount(AMOUNT_READ, amount__there(file->f_inode, position, bytes));
-}
-
-/*
- * Older kernels, 6.1 among them, ask once for a sendfile and then for each piece of it: those are not counted.
- * Returns a number that is the same all through one such call, else 0.
- */
-static __always_inline u32 amount__sendfile(void)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
-
-	return regs->orig_ax == AMOUNT_SENDFILE ? (u32)task->ioac.syscr + 1 : 0;
 }
 
 #endif
