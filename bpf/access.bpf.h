@@ -219,7 +219,7 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 	recent->ino = inode->i_ino;
 	recent->operations = access->operations;
 	recent->account = access->account & ~ACCOUNT_FOLDED;
-	recent->sendfile = 0;
+	recent->call = 0;
 	if (task->flags & TASK_IO_WORKER) /* another thread will complete it, and use it */
 		access__push_out(recent, task, 1);
 }
@@ -493,7 +493,7 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 	if (store >= STORE_IDS || operations & ~actor->granted[store])
 		return false;
 	recent = access__recent(actor, inode);
-	amount = unknown64(amount__use(file, operations, hook, &recent->sendfile));
+	amount = unknown64(amount__use(file, operations, hook, &recent->call));
 	return amount == AMOUNT_COUNTED || access__is_counted(recent->account, amount);
 }
 

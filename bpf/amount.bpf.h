@@ -11,7 +11,8 @@
 #define AMOUNT_SPLICE_MAX (1u << 20) /* what a pipe takes at once, unless root made it larger */
 #define AMOUNT_SENDFILE	  40
 
-#define AMOUNT_COUNTED ~0ull
+#define AMOUNT_COPY_RANGE 326
+#define AMOUNT_COUNTED	  ~0ull
 
 struct amount_vector {
 	u64 base;
@@ -78,7 +79,7 @@ static __always_inline u64 amount__reading(u64 own, const struct pt_regs *regs, 
 	case AMOUNT_SENDFILE:
 		*ret_position = amount__position(own, regs->dx);
 		return regs->r10;
-	case 326: /* copy_file_range */
+	case AMOUNT_COPY_RANGE:
 		*ret_position = amount__position(own, regs->si);
 		return regs->r8;
 	case 275: /* splice */
@@ -112,13 +113,14 @@ static __always_inline u64 amount__compat(const struct pt_regs *regs, bool write
 }
 
 /*
- * Older kernels, 6.1 among them, ask once for a sendfile and then for each piece of it: those are not counted.
- * call: of the use before (struct recent.sendfile), or NULL; becomes this one's, 0 for others than sendfile.
+ * Older kernels, 6.1 among them, ask once for a sendfile or copy_file_range and then for each piece of it: those are
+ * not counted. call: of the use before (struct recent.call), or NULL; becomes this one's, 0 for other calls.
  */
 static __always_inline bool amount__is_counted(struct task_struct *task, const struct pt_regs *regs,
 					       u32 *call)
 {
-	u32 now = regs->orig_ax == AMOUNT_SENDFILE ? (u32)task->ioac.syscr + 1 : 0, before = *call;
+	bool pieces = regs->orig_ax == AMOUNT_SENDFILE || regs->orig_ax == AMOUNT_COPY_RANGE;
+	u32 now = pieces ? (u32)task->ioac.syscr + 1 : 0, before = *call;
 
 	if (!now && !before)
 		return false;

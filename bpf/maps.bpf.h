@@ -112,7 +112,7 @@ struct recent {
 	u64 ino;  /* of its inode: an address is used again, and then for another file */
 	u64 account;
 	u32 operations;
-	u32 sendfile; /* the call under way that is counted already, or 0 */
+	u32 call; /* of several pieces, that is under way and counted already, or 0 */
 };
 #define RECENT_MAX 16
 
