@@ -103,11 +103,19 @@ static __always_inline bool actor__is_current(const struct actor_answer *kept, s
 	return then->exe == (u64)exe && (!exe || then->exe_ino == exe->i_ino);
 }
 
-static __always_inline bool actor__exe_changed(struct task_struct *task)
+/* What holds of a whole process until it executes something else. */
+#define ACTOR_MARKS (ACTOR_EXE_CHANGED | ACTOR_LIBRARY)
+
+static __always_inline u32 actor__marks(struct task_struct *task)
 {
 	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0);
 
-	return leader && leader->flags & ACTOR_EXE_CHANGED;
+	return leader ? leader->flags & ACTOR_MARKS : 0;
+}
+
+static __always_inline bool actor__exe_changed(struct task_struct *task)
+{
+	return actor__marks(task) & ACTOR_EXE_CHANGED;
 }
 
 /* The script that a process runs by its #! line, or NULL. */
@@ -181,7 +189,7 @@ static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot,
 static __always_inline u32 actor__flags(struct task_struct *task)
 {
 	return (actor__login_uid(task) != ID_UNSET ? ACTOR_BY_LOGIN : 0) |
-	       (actor__exe_changed(task) ? ACTOR_EXE_CHANGED : 0);
+	       actor__marks(task);
 }
 
 /* The roles of a thread: decide_roles, one dimension after the other to spare the stack. Returns ACTOR_…. */
@@ -216,19 +224,35 @@ static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, stru
 	return flags;
 }
 
-enum whose { WHOSE_OWN, WHOSE_TRACERS };
+/* A process that has loaded what some roles do not take has none of those that ask. Without a branch. */
+static __always_inline void actor__drop_asking(u32 flags, u32 slot, struct role_set *roles)
+{
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	u64 lost = 0ull - (u64)(flags / ACTOR_LIBRARY & 1);
 
-/* The roles of the current thread, or of who traces it. Returns ACTOR_…. Global, so that it is verified once.
+	for (int i = 0; i < ROLE_WORDS; i++)
+		roles->words[i] &= ~(policy->asking.words[i] & lost);
+}
+
+enum whose { WHOSE_OWN, WHOSE_TRACERS, WHOSE_LOADERS };
+
+/*
+ * The roles of the current thread, or of who traces it; of a loader, as they were before it loaded anything. Returns
+ * ACTOR_…. Global, so that it is verified once.
  */
 __attribute__((noinline)) int actor__roles_of(u32 whose, u32 slot, struct role_set *ret_roles)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	u32 flags;
 
 	if (!ret_roles)
 		return 0;
 	if (whose == WHOSE_TRACERS)
 		task = task->parent;
-	return actor__roles(task, slot, ret_roles);
+	flags = actor__roles(task, slot, ret_roles);
+	if (whose != WHOSE_LOADERS)
+		actor__drop_asking(flags, slot, ret_roles);
+	return flags;
 }
 
 /*
@@ -269,7 +293,7 @@ static __always_inline void actor__keep(struct actor_answer *kept, struct task_s
 	kept->epoch = 0; /* never a new epoch beside old roles */
 	kept->roles = *roles;
 	actor__identify(task, &kept->identity);
-	kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
+	kept->flags = (kept->flags & (ACTOR_MARKS | ACTOR_CROSSING)) | flags;
 	__builtin_memset(kept->recent, 0, sizeof(kept->recent)); /* another person's uses */
 	__builtin_memset(kept->granted, 0, sizeof(kept->granted));
 	kept->epoch = epoch;
@@ -349,21 +373,21 @@ static __always_inline void actor__prctl(int option, unsigned long what)
 	maps__new_epoch();
 }
 
-/* A child process inherits both marks with the executable. */
+/* A child process inherits the marks with the executable. */
 static __always_inline void actor__fork(struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0),
 			    *mine;
 
-	if (!leader || !(leader->flags & ACTOR_EXE_CHANGED || leader->script.id.ino))
+	if (!leader || !(leader->flags & ACTOR_MARKS || leader->script.id.ino))
 		return;
 	mine = bpf_task_storage_get(&answers_by_actor, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!mine) {
 		count(COUNTER_NO_CACHE);
 		return;
 	}
-	mine->flags |= leader->flags & ACTOR_EXE_CHANGED;
+	mine->flags |= leader->flags & ACTOR_MARKS;
 	mine->script = leader->script;
 }
 

@@ -63,6 +63,24 @@ struct {
 	__type(value, struct program_roles);
 } roles_by_program SEC(".maps");
 
+/* Libraries that packages brought, of every policy: as long as the file is what was digested. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIBRARIES_MAX);
+	__type(key, struct object_id);
+	__type(value, struct content_stamp);
+} library_stamps SEC(".maps");
+
+/* Libraries that roles list, and those roles. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * LIBRARIES_MAX);
+	__type(key, struct object_key);
+	__type(value, struct program_roles);
+} library_roles SEC(".maps");
+
 /* Index: slot * STORE_IDS + store. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -162,6 +180,7 @@ struct actor_answer {
 #define ACTOR_PROGRAM_CHANGED 0x10 /* the program's file is not what its roles were given to */
 #define ACTOR_INTERPRETED     0x20 /* runs a script that no role named when it was executed */
 #define ACTOR_SCRIPTED	      0x40 /* runs a script, by whatever role */
+#define ACTOR_LIBRARY	      0x80 /* on the group leader: library.bpf.h */
 #define GRANTED_COMPUTED      0x1
 
 struct {

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a process loads to execute it. A role may ask for the libraries of its programs (policy key `libraries`): then
+ * nothing else is mapped executable into a process of such a program, or the process is without the role until it
+ * executes something else.
+ *
+ * Decided by the file's inode and the stamp of its content, like programs. The executable itself is exempt, as it is
+ * what the role names; not so the dynamic loader, for which whoever has a mount namespace may put another, nor the
+ * interpreter of a script. Memory without a file may become executable: just-in-time compilers need it.
+ */
+#ifndef MUNIMENT_LIBRARY_BPF_H
+#define MUNIMENT_LIBRARY_BPF_H
+
+/* The roles that ask for the libraries of this program, by its id; none: NULL. */
+static __always_inline const struct role_set *library__asking(const struct object_key *key)
+{
+	const struct program_roles *program;
+
+	if (!filter_has(control.slots[key->slot & 1].programs, key->id.ino))
+		return NULL;
+	program = bpf_map_lookup_elem(&roles_by_program, key);
+	return program ? &program->asking : NULL;
+}
+
+static __always_inline void library__take(struct role_set *refusing, const struct role_set *taking)
+{
+	for (int i = 0; i < ROLE_WORDS; i++)
+		refusing->words[i] &= ~taking->words[i];
+}
+
+/* Leaves those of the roles that do not take this file. Returns whether there are any. */
+static __noinline int library__refused(struct inode *inode, u32 slot, struct role_set *refusing)
+{
+	struct object_key key = {.slot = slot};
+	struct content_stamp now, *packaged;
+	struct program_roles *listed;
+
+	object__id(inode, &key.id);
+	object__stamp(inode, &now);
+	packaged = bpf_map_lookup_elem(&library_stamps, &key.id);
+	if (packaged && actor__is_stamp(packaged, &now))
+		library__take(refusing, &control.slots[slot & 1].packaged);
+	listed = bpf_map_lookup_elem(&library_roles, &key);
+	if (listed && actor__is_stamp(&listed->stamp, &now))
+		library__take(refusing, &listed->roles);
+	return decide_meets(refusing, refusing);
+}
+
+/*
+ * The process has code that roles do not take. 0, or -ENOMEM. Whoever asks for its roles from here on finds the mark;
+ * what its threads have kept is void.
+ */
+static __noinline int library__mark(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0,
+							   BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!leader) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	if (leader->flags & ACTOR_LIBRARY)
+		return 0;
+	leader->flags |= ACTOR_LIBRARY;
+	if (task->signal->nr_threads > 1)
+		maps__new_epoch();
+	else
+		leader->epoch = 0; /* the usual case, as libraries are loaded first; others keep their answers */
+	return 0;
+}
+
+/* The number of one of the roles; there is at least one. */
+static __always_inline u32 library__first(const struct role_set *roles)
+{
+	u32 base = roles->words[0] ? 0 : roles->words[1] ? 64 : roles->words[2] ? 128 : 192;
+	u64 word = roles->words[base / 64 & (ROLE_WORDS - 1)];
+	u32 bit = 0;
+
+	/* Each step without a branch, which the verifier would follow both ways. */
+	for (u32 step = 32; step; step /= 2) {
+		u64 low = word & ((1ull << step) - 1);
+		u32 skip = (1 - (u32)((low | (0 - low)) >> 63)) * step;
+
+		bit += skip;
+		word >>= skip;
+	}
+	return base + bit;
+}
+
+static __always_inline bool library__marks(u32 mechanism)
+{
+	return mechanism != MECHANISM_TRACING || net;
+}
+
+/* Records it and says what becomes of it: 0 or -EACCES. */
+static __noinline int library__settle(struct file *file, struct access *access, u32 mode)
+{
+	struct dentry *dentry = file->f_path.dentry;
+	struct inode *inode = file->f_inode;
+
+	object__walk(dentry, inode, access->slot, &access->place);
+	access->place.store = STORE_LIBRARY;
+	access->place.reason = 0;
+	access->operations = OPERATION_BIT(OPERATION_EXECUTE);
+	access->open_flags = file->f_flags;
+	access->wanted = VERDICT_DENY;
+	access->enforced = decide_enforced(VERDICT_DENY, mode, access->mechanism);
+	access->reason = REASON_LIBRARY;
+	access->flags = (mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR |
+			(access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
+			(access->actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
+	access__blur(access);
+	access->enforced = unknown(access->enforced);
+	emit__access(inode, dentry, access);
+	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;
+}
+
+/*
+ * Roles refuse the file. Who has one of them is told of, and stopped where one of them may do something in a store that
+ * enforces. Who has none may load what he wants, but does not come to have one of them later in this process.
+ */
+static __noinline int library__refuse(struct file *file, struct role_set *refusing, u32 mechanism, u32 hook)
+{
+	u32 slot = epoch_slot(maps__epoch());
+	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	struct role_set held = {};
+	u32 mode = STORE_MODE_MONITOR;
+	int err = 0;
+
+	access.actor = actor__roles_of(WHOSE_LOADERS, slot, &held);
+	/* The net is silent of what fmod_ret's program has marked. */
+	if (mechanism == MECHANISM_TRACING && access.actor & ACTOR_LIBRARY)
+		return 0;
+	decide_narrow(&held, refusing);
+	if (decide_meets(&held, &held)) {
+		if (decide_meets(&held, &policy->asking_enforced))
+			mode = STORE_MODE_ENFORCE;
+		access.detail = library__first(&held);
+		err = library__settle(file, &access, unknown(mode));
+	}
+	if (!err && library__marks(mechanism) && library__mark())
+		err = -EACCES; /* it would keep the role */
+	return err;
+}
+
+static __noinline int library__near(struct file *file, u32 mechanism, u32 hook)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct object_key key = {.slot = epoch_slot(maps__epoch())};
+	struct inode *inode = file->f_inode, *exe = actor__exe(task);
+	struct script *script = actor__script(task);
+	const struct role_set *asking;
+	struct role_set refusing;
+
+	if (!exe || !maps__speaks() || (!script && inode == exe))
+		return 0;
+	if (script)
+		key.id = script->id;
+	else
+		object__id(exe, &key.id);
+	asking = library__asking(&key);
+	if (!asking)
+		return 0;
+	refusing = *asking;
+	if (!unknown(library__refused(inode, key.slot, &refusing)))
+		return 0;
+	return library__refuse(file, &refusing, mechanism, hook);
+}
+
+/* A file is mapped to be executed. */
+static __always_inline int library__load(struct file *file, u32 mechanism, u32 hook)
+{
+	u32 slot = epoch_slot(maps__epoch());
+
+	if (!control.slots[slot & 1].asks ||
+	    (file->f_inode->i_mode & INODE_TYPE_MASK) != INODE_REGULAR)
+		return 0;
+	return library__near(file, mechanism, hook);
+}
+
+/* A program is about to be executed: that the dynamic loader heeds no LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH. */
+static __always_inline void library__exec(struct linux_binprm *program)
+{
+	struct object_key key = {.slot = epoch_slot(maps__epoch())};
+	const struct role_set *asking;
+
+	if (!control.slots[key.slot & 1].asks)
+		return;
+	object__id(program->file->f_inode, &key.id);
+	asking = library__asking(&key);
+	if (asking && decide_meets(asking, asking))
+		bpf_bprm_opts_set(program, BPF_F_BPRM_SECUREEXEC);
+}
+
+#endif
