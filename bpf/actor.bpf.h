@@ -104,7 +104,7 @@ static __always_inline bool actor__is_current(const struct actor_answer *kept, s
 }
 
 /* What holds of a whole process until it executes something else. */
-#define ACTOR_MARKS (ACTOR_EXE_CHANGED | ACTOR_LIBRARY)
+#define ACTOR_MARKS (ACTOR_EXE_CHANGED | ACTOR_LIBRARY | ACTOR_WATCHED)
 
 static __always_inline u32 actor__marks(struct task_struct *task)
 {
@@ -134,8 +134,16 @@ static __always_inline bool actor__is_stamp(const struct content_stamp *a, const
 	return a->size == b->size && a->ctime_ns == b->ctime_ns;
 }
 
+/* Of a program whose libraries are asked for, nobody knows what it had loaded before: as if it were the worst. */
+static __always_inline u32 actor__unwatched(const struct program_roles *program, u32 marks)
+{
+	u32 unwatched = watches & ((marks / ACTOR_WATCHED & 1) ^ 1);
+
+	return decide_meets(&program->asking, &program->asking) * unwatched * ACTOR_LIBRARY;
+}
+
 /* Roles that name the script, if what was executed is what they were given to. */
-static __noinline u32 actor__by_script(struct script *script, u32 slot, struct role_set *to)
+static __noinline u32 actor__by_script(struct script *script, u32 slot, u32 marks, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
 	u32 flags = ACTOR_SCRIPTED | (script->named ? 0 : ACTOR_INTERPRETED);
@@ -145,6 +153,7 @@ static __noinline u32 actor__by_script(struct script *script, u32 slot, struct r
 	known = bpf_map_lookup_elem(&roles_by_program, &key);
 	if (!known)
 		return flags;
+	flags |= actor__unwatched(known, marks);
 	if (actor__is_stamp(&known->stamp, &script->stamp))
 		script->accepted = 1; /* a chmod after that takes nothing from those who run it */
 	if (!script->accepted)
@@ -158,7 +167,7 @@ static __noinline u32 actor__by_script(struct script *script, u32 slot, struct r
  * not the program that the roles were given to: it has none until the daemon has looked at it anew. Returns
  * ACTOR_….
  */
-static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, struct role_set *to)
+static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, u32 marks, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
 	struct program_roles *known;
@@ -172,17 +181,18 @@ static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, struct r
 	if (!actor__is_stamp(&known->stamp, &now))
 		return ACTOR_PROGRAM_CHANGED;
 	actor__add_roles(to, &known->roles);
-	return 0;
+	return actor__unwatched(known, marks);
 }
 
-static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot, u32 marks,
+					     struct role_set *to)
 {
 	struct script *script = actor__script(task);
 	struct inode *exe = actor__exe(task);
 
 	if (script)
-		return actor__by_script(script, slot, to);
-	return exe ? actor__by_executable(exe, slot, to) : 0;
+		return actor__by_script(script, slot, marks, to);
+	return exe ? actor__by_executable(exe, slot, marks, to) : 0;
 }
 
 /* What is known of a thread beside its roles: ACTOR_…. */
@@ -219,12 +229,13 @@ static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, stru
 
 	accepted = policy->any_program;
 	if (!(flags & ACTOR_EXE_CHANGED))
-		flags |= unknown(actor__by_program(task, slot, &accepted));
+		flags |= unknown(actor__by_program(task, slot, flags, &accepted));
 	decide_narrow(ret_roles, &accepted);
 	return flags;
 }
 
-/* A process that has loaded what some roles do not take has none of those that ask. Without a branch. */
+/* A process that has loaded what some roles do not take has none of those that ask. Without a branch, which the
+ * verifier would follow both ways. */
 static __always_inline void actor__drop_asking(u32 flags, u32 slot, struct role_set *roles)
 {
 	const struct policy_slot *policy = &control.slots[slot & 1];

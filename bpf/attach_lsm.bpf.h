@@ -187,6 +187,7 @@ SEC("lsm/bprm_committed_creds")
 int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
+	library__executed();
 	return 0;
 }
 

@@ -41,6 +41,7 @@ SEC("fentry/security_bprm_committed_creds")
 int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
+	library__executed();
 	return 0;
 }
 

@@ -88,9 +88,47 @@ static __always_inline u32 library__first(const struct role_set *roles)
 	return base + bit;
 }
 
-static __always_inline bool library__marks(u32 mechanism)
+static __always_inline bool library__marks(void)
 {
-	return mechanism != MECHANISM_TRACING || net;
+	return watches;
+}
+
+/*
+ * A program was executed. Only what is watched from here on may have roles that ask: a file may come to be a program of
+ * theirs (by a rename, by a new policy) when it runs already, with whatever its starter had it load.
+ */
+static __noinline int library__began(struct inode *exe, const struct script *script)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct object_key key = {.slot = epoch_slot(maps__epoch())};
+	const struct role_set *asking;
+	struct actor_answer *mine;
+
+	if (script)
+		key.id = script->id;
+	else
+		object__id(exe, &key.id);
+	asking = library__asking(&key);
+	if (!asking || !decide_meets(asking, asking))
+		return 0;
+	mine = bpf_task_storage_get(&answers_by_actor, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!mine) {
+		count(COUNTER_NO_CACHE);
+		return 0;
+	}
+	mine->flags |= ACTOR_WATCHED;
+	return 0;
+}
+
+/* Behind actor__exec, which takes the marks of the program before away. */
+static __always_inline void library__executed(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 slot = epoch_slot(maps__epoch());
+	struct inode *exe = actor__exe(task);
+
+	if (exe && control.slots[slot & 1].asks)
+		library__began(exe, actor__script(task));
 }
 
 /* Records it and says what becomes of it: 0 or -EACCES. */
@@ -140,7 +178,7 @@ static __noinline int library__refuse(struct file *file, struct role_set *refusi
 		access.detail = library__first(&held);
 		err = library__settle(file, &access, unknown(mode));
 	}
-	if (!err && library__marks(mechanism) && library__mark())
+	if (!err && library__marks() && library__mark())
 		err = -EACCES; /* it would keep the role */
 	return err;
 }

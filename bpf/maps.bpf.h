@@ -14,6 +14,9 @@ const volatile __u32 instance = 0;
 /* With fmod_ret: the programs of `tracing` are a net below it, see used__decided. */
 const volatile __u32 net = 0;
 
+/* With lsm and fmod_ret: what a process loads is watched from its exec on, see library.bpf.h. */
+const volatile __u32 watches = 0;
+
 /* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
 struct control control SEC(".data.control") = {};
 
@@ -180,7 +183,8 @@ struct actor_answer {
 #define ACTOR_PROGRAM_CHANGED 0x10 /* the program's file is not what its roles were given to */
 #define ACTOR_INTERPRETED     0x20 /* runs a script that no role named when it was executed */
 #define ACTOR_SCRIPTED	      0x40 /* runs a script, by whatever role */
-#define ACTOR_LIBRARY	      0x80 /* on the group leader: library.bpf.h */
+#define ACTOR_LIBRARY	      0x80 /* on the group leader, like the next: library.bpf.h */
+#define ACTOR_WATCHED	      0x100
 #define GRANTED_COMPUTED      0x1
 
 struct {

@@ -31,6 +31,11 @@ static void free_role(struct policy_role *role)
 		free(role->programs[i].digests);
 	}
 	free(role->programs);
+	for (size_t i = 0; i < role->libraries.n; i++) {
+		policy_path_info_clear(&role->libraries.items[i].info.path);
+		free(role->libraries.items[i].digests);
+	}
+	free(role->libraries.items);
 	free(role->users.items);
 	free(role->groups.items);
 }
