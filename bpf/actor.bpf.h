@@ -234,36 +234,33 @@ static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, stru
 	return flags;
 }
 
-/* A process that has loaded what some roles do not take has none of those that ask. Without a branch, which the
- * verifier would follow both ways. */
-static __always_inline void actor__drop_asking(u32 flags, u32 slot, struct role_set *roles)
+/* A process that has loaded what some roles do not take has none of those that ask. A global function, to spare the stack
+ * of its callers; without a branch, which the verifier would follow both ways. */
+__attribute__((noinline)) int actor__drop_asking(u32 flags, u32 slot, struct role_set *roles)
 {
 	const struct policy_slot *policy = &control.slots[slot & 1];
 	u64 lost = 0ull - (u64)(flags / ACTOR_LIBRARY & 1);
 
+	if (!roles)
+		return 0;
 	for (int i = 0; i < ROLE_WORDS; i++)
 		roles->words[i] &= ~(policy->asking.words[i] & lost);
+	return 0;
 }
 
-enum whose { WHOSE_OWN, WHOSE_TRACERS, WHOSE_LOADERS };
+enum whose { WHOSE_OWN, WHOSE_TRACERS };
 
-/*
- * The roles of the current thread, or of who traces it; of a loader, as they were before it loaded anything. Returns
- * ACTOR_…. Global, so that it is verified once.
- */
+/* The roles of the current thread, or of who traces it, before actor__drop_asking. Returns ACTOR_…. Global, so that it is
+ * verified once. */
 __attribute__((noinline)) int actor__roles_of(u32 whose, u32 slot, struct role_set *ret_roles)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 flags;
 
 	if (!ret_roles)
 		return 0;
 	if (whose == WHOSE_TRACERS)
 		task = task->parent;
-	flags = actor__roles(task, slot, ret_roles);
-	if (whose != WHOSE_LOADERS)
-		actor__drop_asking(flags, slot, ret_roles);
-	return flags;
+	return actor__roles(task, slot, ret_roles);
 }
 
 /*
@@ -276,8 +273,9 @@ static __always_inline u32 actor__own_roles(u32 slot, struct role_set *ret_roles
 	u32 flags = actor__roles_of(WHOSE_OWN, slot, ret_roles);
 	struct role_set tracers = {};
 
+	actor__drop_asking(flags, slot, ret_roles);
 	if (bpf_get_current_task_btf()->ptrace) {
-		actor__roles_of(WHOSE_TRACERS, slot, &tracers);
+		actor__drop_asking(actor__roles_of(WHOSE_TRACERS, slot, &tracers), slot, &tracers);
 		decide_narrow(ret_roles, &tracers);
 	}
 	return flags;

@@ -88,11 +88,6 @@ static __always_inline u32 library__first(const struct role_set *roles)
 	return base + bit;
 }
 
-static __always_inline bool library__marks(void)
-{
-	return watches;
-}
-
 /*
  * A program was executed. Only what is watched from here on may have roles that ask: a file may come to be a program of
  * theirs (by a rename, by a new policy) when it runs already, with whatever its starter had it load.
@@ -131,64 +126,35 @@ static __always_inline void library__executed(void)
 		library__began(exe, actor__script(task));
 }
 
-/* Records it and says what becomes of it: 0 or -EACCES. */
-static __noinline int library__settle(struct file *file, struct access *access, u32 mode)
-{
-	struct dentry *dentry = file->f_path.dentry;
-	struct inode *inode = file->f_inode;
+/* What is to become of a mapping: one number, so that what led to it takes no stack when it is recorded. */
+#define LIBRARY_REFUSED	 0x1 /* by roles that the program may have */
+#define LIBRARY_HELD	 0x2 /* by one that the thread has, whose number stands in the second byte */
+#define LIBRARY_ENFORCED 0x4 /* and that may do something in a store that enforces */
+#define library_role(verdict)  ((verdict) >> 8 & 0xff)
+#define library_actor(verdict) ((verdict) >> 16) /* ACTOR_… */
 
-	object__walk(dentry, inode, access->slot, &access->place);
-	access->place.store = STORE_LIBRARY;
-	access->place.reason = 0;
-	access->operations = OPERATION_BIT(OPERATION_EXECUTE);
-	access->open_flags = file->f_flags;
-	access->wanted = VERDICT_DENY;
-	access->enforced = decide_enforced(VERDICT_DENY, mode, access->mechanism);
-	access->reason = REASON_LIBRARY;
-	access->flags = (mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR |
-			(access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
-			(access->actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
-	access__blur(access);
-	access->enforced = unknown(access->enforced);
-	emit__access(inode, dentry, access);
-	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;
-}
-
-/*
- * Roles refuse the file. Who has one of them is told of, and stopped where one of them may do something in a store that
- * enforces. Who has none may load what he wants, but does not come to have one of them later in this process.
- */
-static __noinline int library__refuse(struct file *file, struct role_set *refusing, u32 mechanism, u32 hook)
+/* The roles refuse the file. Does the thread have one of them? */
+static __noinline u32 library__held(const struct role_set *refusing, u32 slot)
 {
-	u32 slot = epoch_slot(maps__epoch());
-	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
-	const struct policy_slot *policy = &control.slots[slot & 1];
 	struct role_set held = {};
-	u32 mode = STORE_MODE_MONITOR;
-	int err = 0;
+	u32 verdict = LIBRARY_REFUSED;
 
-	access.actor = actor__roles_of(WHOSE_LOADERS, slot, &held);
-	/* The net is silent of what fmod_ret's program has marked. */
-	if (mechanism == MECHANISM_TRACING && access.actor & ACTOR_LIBRARY)
-		return 0;
+	verdict |= (u32)actor__roles_of(WHOSE_OWN, slot, &held) << 16;
 	decide_narrow(&held, refusing);
 	if (decide_meets(&held, &held)) {
-		if (decide_meets(&held, &policy->asking_enforced))
-			mode = STORE_MODE_ENFORCE;
-		access.detail = library__first(&held);
-		err = library__settle(file, &access, unknown(mode));
+		verdict |= LIBRARY_HELD | library__first(&held) << 8;
+		verdict |= decide_meets(&held, &control.slots[slot & 1].asking_enforced) * LIBRARY_ENFORCED;
 	}
-	if (!err && library__marks() && library__mark())
-		err = -EACCES; /* it would keep the role */
-	return err;
+	return verdict;
 }
 
-static __noinline int library__near(struct file *file, u32 mechanism, u32 hook)
+/* 0: the roles of the program, if they ask, take the file. */
+static __noinline u32 library__judge(struct inode *inode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct object_key key = {.slot = epoch_slot(maps__epoch())};
-	struct inode *inode = file->f_inode, *exe = actor__exe(task);
 	struct script *script = actor__script(task);
+	struct inode *exe = actor__exe(task);
 	const struct role_set *asking;
 	struct role_set refusing;
 
@@ -204,18 +170,62 @@ static __noinline int library__near(struct file *file, u32 mechanism, u32 hook)
 	refusing = *asking;
 	if (!unknown(library__refused(inode, key.slot, &refusing)))
 		return 0;
-	return library__refuse(file, &refusing, mechanism, hook);
+	return library__held(&refusing, key.slot);
 }
 
-/* A file is mapped to be executed. */
+/* Records it and says what becomes of it: 0 or -EACCES. */
+static __noinline int library__settle(struct file *file, u32 verdict, u32 mechanism, u32 hook)
+{
+	u32 actor = library_actor(verdict);
+	struct access access = {.hook = hook,
+				.mechanism = mechanism,
+				.slot = epoch_slot(maps__epoch()),
+				.operations = OPERATION_BIT(OPERATION_EXECUTE),
+				.wanted = VERDICT_DENY,
+				.enforced = ENFORCED_ALLOWED,
+				.reason = REASON_LIBRARY,
+				.open_flags = file->f_flags,
+				.detail = library_role(verdict),
+				.actor = actor};
+	struct dentry *dentry = file->f_path.dentry;
+	struct inode *inode = file->f_inode;
+
+	object__walk(dentry, inode, access.slot, &access.place);
+	access.place.store = STORE_LIBRARY;
+	access.place.reason = 0;
+	if (verdict & LIBRARY_ENFORCED)
+		access.enforced = decide_enforced(VERDICT_DENY, STORE_MODE_ENFORCE, mechanism);
+	else
+		access.flags = RECORD_FLAG_MONITOR;
+	access.flags |= (actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
+			(actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
+	access__blur(&access);
+	emit__access(inode, dentry, &access);
+	return verdict & LIBRARY_ENFORCED ? -EACCES : 0;
+}
+
+/*
+ * A file is mapped to be executed. Who has a role that refuses it is told of, and stopped where one of them may do
+ * something in a store that enforces. Who has none may load what he wants, but does not come to have one of them later
+ * in this process.
+ */
 static __always_inline int library__load(struct file *file, u32 mechanism, u32 hook)
 {
-	u32 slot = epoch_slot(maps__epoch());
+	u32 slot = epoch_slot(maps__epoch()), verdict;
+	int err = 0;
 
 	if (!control.slots[slot & 1].asks ||
 	    (file->f_inode->i_mode & INODE_TYPE_MASK) != INODE_REGULAR)
 		return 0;
-	return library__near(file, mechanism, hook);
+	verdict = unknown(library__judge(file->f_inode));
+	/* The net is silent of what fmod_ret's program has marked. */
+	if (!verdict || (mechanism == MECHANISM_TRACING && library_actor(verdict) & ACTOR_LIBRARY))
+		return 0;
+	if (verdict & LIBRARY_HELD)
+		err = library__settle(file, verdict, mechanism, hook);
+	if (!err && watches && library__mark())
+		err = -EACCES; /* it would keep the role */
+	return err;
 }
 
 /* A program is about to be executed: that the dynamic loader heeds no LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH. */

@@ -32,9 +32,7 @@ static void check_library(struct checker *ck, struct policy_program *library)
 	if (rc == -ENOMEM) {
 		ck->findings->failed = true;
 	} else if (rc < 0) {
-		struct policy_program file = *library;
-
-		check_report_file(ck, &file, "library", rc);
+		check_report_file(ck, library, "library", rc);
 	} else {
 		judge_library(ck, library);
 		check_content(ck, library, "library");
@@ -94,14 +92,8 @@ static void check_directory(struct checker *ck, struct policy_libraries *librari
 	struct names names = {0};
 	int rc = resolver->path(resolver->ctx, word->text, &info);
 
-	if (rc == 0 && !S_ISDIR(info.mode))
-		rc = -EINVAL;
 	policy_path_info_clear(&info);
-	if (rc == -EINVAL)
-		finding_expect(finding_add(ck->findings, POLICY_PATH_TYPE, word->at, "\"%s\" is no directory",
-					   word->text),
-			       "a directory of libraries, or a file without the \"/\" at its end");
-	else if (rc)
+	if (rc) /* that it is a directory, the "/" has said */
 		check_report_file(ck, &libraries->items[i], "library", rc);
 	else
 		resolver->names(resolver->ctx, POLICY_NAMES_DIRECTORY, word->text, keep_name, &names);
