@@ -92,11 +92,11 @@ static void check_directory(struct checker *ck, struct policy_libraries *librari
 	struct names names = {0};
 	int rc = resolver->path(resolver->ctx, word->text, &info);
 
-	policy_path_info_clear(&info);
 	if (rc) /* that it is a directory, the "/" has said */
 		check_report_file(ck, &libraries->items[i], "library", rc);
 	else
-		resolver->names(resolver->ctx, POLICY_NAMES_DIRECTORY, word->text, keep_name, &names);
+		resolver->names(resolver->ctx, POLICY_NAMES_DIRECTORY, info.canonical, keep_name, &names);
+	policy_path_info_clear(&info);
 	for (size_t n = 0; n < names.n; n++) {
 		if (!names.failed)
 			names.failed = add_entry(ck, libraries, i, names.items[n]) != 0;
