@@ -27,12 +27,12 @@ typedef long long __s64;
 #define MUNIMENT_ABI_VERSION 5
 
 /* Limits of a policy; the checker refuses more. */
-#define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
-#define ROLES_MAX    256 /* a role_set has a bit for each */
-#define GRANTS_MAX   4096
-#define USERS_MAX    100000
-#define GROUPS_MAX   16384
-#define PROGRAMS_MAX 16384
+#define STORES_MAX    64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
+#define ROLES_MAX     256 /* a role_set has a bit for each */
+#define GRANTS_MAX    4096
+#define USERS_MAX     100000
+#define GROUPS_MAX    16384
+#define PROGRAMS_MAX  16384
 #define LIBRARIES_MAX 65536 /* that packages brought; and as many that roles list */
 
 /* Ids beyond the policy's own stores. */
@@ -139,9 +139,9 @@ enum reason {
 	REASON_TOO_DEEP = 4,	 /* more than WALK_DEPTH_MAX directories */
 	REASON_BORDER = 5,	 /* a name of a record would come to lie outside its store */
 	REASON_CANARY = 6,
-	REASON_VOLUME = 7, /* a whole volume is to be copied, on a device with stores */
-	REASON_OWN = 8,	   /* the monitor guards itself */
-	REASON_HOST = 9,   /* by the policy's `host:` section */
+	REASON_VOLUME = 7,   /* a whole volume is to be copied, on a device with stores */
+	REASON_OWN = 8,	     /* the monitor guards itself */
+	REASON_HOST = 9,     /* by the policy's `host:` section */
 	REASON_LIBRARY = 10, /* a role of the process does not take this library */
 	REASON_END
 };
@@ -347,9 +347,9 @@ struct policy_slot {
 	struct role_set any_user; /* roles without a users condition */
 	struct role_set any_group;
 	struct role_set any_program;
-	struct role_set now; /* roles in force at this hour */
-	struct role_set asking;		/* roles that ask which libraries are loaded into their programs */
-	struct role_set packaged;	/* of these: take what packages brought */
+	struct role_set now;		 /* roles in force at this hour */
+	struct role_set asking;		 /* roles that ask which libraries are loaded into their programs */
+	struct role_set packaged;	 /* of these: take what packages brought */
 	struct role_set asking_enforced; /* of these: may do something in a store that enforces */
 	__u64 roots[FILTER_WORDS];
 	__u64 programs[FILTER_WORDS]; /* numbers of the programs whose libraries are asked for */

@@ -198,8 +198,7 @@ static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot,
 /* What is known of a thread beside its roles: ACTOR_…. */
 static __always_inline u32 actor__flags(struct task_struct *task)
 {
-	return (actor__login_uid(task) != ID_UNSET ? ACTOR_BY_LOGIN : 0) |
-	       actor__marks(task);
+	return (actor__login_uid(task) != ID_UNSET ? ACTOR_BY_LOGIN : 0) | actor__marks(task);
 }
 
 /* The roles of a thread: decide_roles, one dimension after the other to spare the stack. Returns ACTOR_…. */

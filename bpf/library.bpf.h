@@ -66,7 +66,8 @@ static __noinline int library__mark(void)
 	if (task->signal->nr_threads > 1)
 		maps__new_epoch();
 	else
-		leader->epoch = 0; /* the usual case, as libraries are loaded first; others keep their answers */
+		leader->epoch =
+			0; /* the usual case, as libraries are loaded first; others keep their answers */
 	return 0;
 }
 
@@ -127,9 +128,9 @@ static __always_inline void library__executed(void)
 }
 
 /* What is to become of a mapping: one number, so that what led to it takes no stack when it is recorded. */
-#define LIBRARY_REFUSED	 0x1 /* by roles that the program may have */
-#define LIBRARY_HELD	 0x2 /* by one that the thread has, whose number stands in the second byte */
-#define LIBRARY_ENFORCED 0x4 /* and that may do something in a store that enforces */
+#define LIBRARY_REFUSED	       0x1 /* by roles that the program may have */
+#define LIBRARY_HELD	       0x2 /* by one that the thread has, whose number stands in the second byte */
+#define LIBRARY_ENFORCED       0x4 /* and that may do something in a store that enforces */
 #define library_role(verdict)  ((verdict) >> 8 & 0xff)
 #define library_actor(verdict) ((verdict) >> 16) /* ACTOR_… */
 
@@ -214,8 +215,7 @@ static __always_inline int library__load(struct file *file, u32 mechanism, u32 h
 	u32 slot = epoch_slot(maps__epoch()), verdict;
 	int err = 0;
 
-	if (!control.slots[slot & 1].asks ||
-	    (file->f_inode->i_mode & INODE_TYPE_MASK) != INODE_REGULAR)
+	if (!control.slots[slot & 1].asks || (file->f_inode->i_mode & INODE_TYPE_MASK) != INODE_REGULAR)
 		return 0;
 	verdict = unknown(library__judge(file->f_inode));
 	/* The net is silent of what fmod_ret's program has marked. */

@@ -245,8 +245,9 @@ static void test_shared_objects(void **state)
 	assert_false(packages_is_shared_object("/usr/share/doc/x.so.d/README.source"));
 	assert_false(packages_is_shared_object("/usr/lib/libz.a"));
 	file_make_dirs(path_of("files/info"), 0755);
-	write_file("files/info/libz:amd64.md5sums", SUM "  usr/lib/libz.so.1.2.13\n" SUM "  usr/share/doc/libz\n"
-							SUM " usr/lib/one-blank.so\n" SUM "  no-end.so");
+	write_file("files/info/libz:amd64.md5sums",
+		   SUM "  usr/lib/libz.so.1.2.13\n" SUM "  usr/share/doc/libz\n" SUM
+		       " usr/lib/one-blank.so\n" SUM "  no-end.so");
 	write_file("files/info/libz:amd64.list", SUM "  usr/lib/not-a-sum.so\n");
 	write_file("files/info/empty.md5sums", "");
 	write_file("files/info/short.md5sums", "9001  usr/lib/short.so\nz" SUM "  a.so\n");
@@ -262,9 +263,9 @@ static void test_shared_objects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_digests),	 cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_settling), cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_packages), cmocka_unit_test(test_no_packages),
+		cmocka_unit_test(test_digests),	       cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_settling),       cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_packages),       cmocka_unit_test(test_no_packages),
 		cmocka_unit_test(test_shared_objects),
 	};
 

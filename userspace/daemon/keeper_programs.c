@@ -89,7 +89,8 @@ static bool differs(const struct program_found *a, const struct program_found *b
 	return a->state != b->state || memcmp(a->content.sha256, b->content.sha256, POLICY_DIGEST_SIZE) != 0;
 }
 
-static const struct image_program *find_program(const struct policy_image *image, bool library, const char *path)
+static const struct image_program *find_program(const struct policy_image *image, bool library,
+						const char *path)
 {
 	size_t n = library ? image->n_libraries : image->n_programs;
 	const struct image_program *list = library ? image->libraries : image->programs;
@@ -107,7 +108,8 @@ static void tell_list(struct keeper *k, bool library, const struct image_program
 
 	for (size_t i = 0; i < n; i++) {
 		const struct image_program *program = &list[i],
-					   *was = former ? find_program(former, library, program->path) : NULL;
+					   *was = former ? find_program(former, library, program->path)
+							 : NULL;
 		bool accepted = image_program_accepted(program), changed;
 
 		if (program->found.state == PROGRAM_BUSY) /* told of when it is known */
@@ -141,10 +143,12 @@ static void on_library(void *ctx, const char *path, const char *package)
 	struct keeper *k = ctx;
 	struct buf *b;
 
-	log_error("library %s: not what its package %s brought: it may not be loaded where packaged ones are asked for",
+	log_error("library %s: not what its package %s brought: it may not be loaded where packaged ones are "
+		  "asked for",
 		  path, package);
-	b = recorder_event(k->recorder, OCSF_LIBRARY_REFUSED,
-			   "a library is not what its package brought; it may not be loaded where that is asked for");
+	b = recorder_event(
+		k->recorder, OCSF_LIBRARY_REFUSED,
+		"a library is not what its package brought; it may not be loaded where that is asked for");
 	json_str(b, "path", path);
 	json_str(b, "reason", "content");
 	json_str(b, "package", package);

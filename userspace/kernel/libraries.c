@@ -18,9 +18,10 @@
 #define FIRST_NS   120000000000ull
 
 /* What glibc loads without being told by a file: name services, and unwinding when a thread ends. */
-static const char *const always[] = {"libnss_files.so.2", "libnss_dns.so.2",   "libnss_compat.so.2", "libnss_systemd.so.2",
-				     "libnss_sss.so.2",	  "libnss_ldap.so.2",  "libresolv.so.2",     "libgcc_s.so.1",
-				     "libpthread.so.0",	  "libdl.so.2",	       "libm.so.6"};
+static const char *const always[] = {"libnss_files.so.2",   "libnss_dns.so.2", "libnss_compat.so.2",
+				     "libnss_systemd.so.2", "libnss_sss.so.2", "libnss_ldap.so.2",
+				     "libresolv.so.2",	    "libgcc_s.so.1",   "libpthread.so.0",
+				     "libdl.so.2",	    "libm.so.6"};
 
 struct closure {
 	struct kernel *k;
@@ -61,7 +62,8 @@ static int mark_needed(struct closure *c, const char *name)
 
 	leaf = leaf ? leaf + 1 : name;
 	for (size_t i = 0; i < p->n && !err; i++) {
-		if (p->files[i].first || p->files[i].state == PACKAGED_AGAIN || !is_for(p->files[i].path, leaf))
+		if (p->files[i].first || p->files[i].state == PACKAGED_AGAIN ||
+		    !is_for(p->files[i].path, leaf))
 			continue;
 		p->files[i].first = true;
 		err = elf_needs(p->files[i].path, need, c);
@@ -140,7 +142,8 @@ static int fill_packaged(struct kernel *k, const struct policy_image *image)
 		return 0;
 	}
 	if (!err && !packaged_work(k, k->packaged, true, packaged_now_ns() + FIRST_NS, NULL, NULL))
-		log_warn("not all libraries of the programs are verified yet: those may not be loaded until then");
+		log_warn("not all libraries of the programs are verified yet: those may not be loaded until "
+			 "then");
 	return err;
 }
 

@@ -17,8 +17,9 @@
 #include "base/log.h"
 #include "muniment.skel.h"
 
-#define READ_AGAIN_NS 1000000000ull /* while packages are installed, the database changes many times a second */
-#define ROUND	      128	    /* files looked at each time beside the first ones */
+#define READ_AGAIN_NS                                                                                        \
+	1000000000ull /* while packages are installed, the database changes many times a second */
+#define ROUND 128     /* files looked at each time beside the first ones */
 
 uint64_t packaged_now_ns(void)
 {
@@ -293,13 +294,15 @@ static int digest_some(struct packaged_batch *batch)
 	return err ? err : 1;
 }
 
-static void accept_file(struct kernel *k, struct packaged *p, struct packaged_file *file, const struct identified *id)
+static void accept_file(struct kernel *k, struct packaged *p, struct packaged_file *file,
+			const struct identified *id)
 {
 	if (memcmp(&file->id, &id->id, sizeof(file->id)) != 0)
 		withdraw(k, file);
 	if (bpf_map_update_elem(map_of(k), &id->id, &id->stamp, BPF_ANY)) {
 		if (!p->told_full)
-			log_error("%s: cannot be noted as a packaged library: %s", file->path, strerror(errno));
+			log_error("%s: cannot be noted as a packaged library: %s", file->path,
+				  strerror(errno));
 		p->told_full = true;
 		return;
 	}
@@ -331,8 +334,8 @@ static void judge_batch(struct kernel *k, struct packaged *p, kernel_library_fn 
 	}
 }
 
-bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64_t until_ns, kernel_library_fn fn,
-		   void *ctx)
+bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64_t until_ns,
+		   kernel_library_fn fn, void *ctx)
 {
 	struct packaged_batch *batch = &p->batch;
 

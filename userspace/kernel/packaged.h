@@ -62,8 +62,8 @@ int packaged_want(struct packaged *p, const char *path);
 
 /* Digests until this time (CLOCK_MONOTONIC, ns) or until nothing is left; only the first ones, if so asked. Returns true
  * when nothing is left. fn may be NULL. */
-bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64_t until_ns, kernel_library_fn fn,
-		   void *ctx);
+bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64_t until_ns,
+		   kernel_library_fn fn, void *ctx);
 
 /* Finds files that are no longer what was looked at. */
 void packaged_watch(struct packaged *p);

@@ -59,7 +59,8 @@ static struct image_program *list_of(const struct policy_image *image, const str
 
 static int map_of(const struct kernel *k, const struct kernel_programs *programs)
 {
-	return bpf_map__fd(programs->libraries ? k->skel->maps.library_roles : k->skel->maps.roles_by_program);
+	return bpf_map__fd(programs->libraries ? k->skel->maps.library_roles
+					       : k->skel->maps.roles_by_program);
 }
 
 static const struct content *known_content(const struct kernel_programs *known, const struct identified *id)
@@ -120,8 +121,8 @@ static void find_package(const struct image_program *program, const struct conte
 }
 
 /* Looks at what lies under the program's path, and finds which roles accept it. */
-static void look(struct kernel *k, bool library, const struct image_program *program, struct kernel_program *p,
-		 struct program_found *ret_found)
+static void look(struct kernel *k, bool library, const struct image_program *program,
+		 struct kernel_program *p, struct program_found *ret_found)
 {
 	struct program_found found = {.state = PROGRAM_MISSING};
 	int fd = open(program->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -147,8 +148,9 @@ static void look(struct kernel *k, bool library, const struct image_program *pro
 }
 
 /* The libraries of a program are asked for from its exec on, whether or not it is accepted by then. */
-static void ask_libraries(struct kernel *k, const struct policy_image *image, const struct image_program *program,
-			  const struct object_id *id, uint32_t slot, struct program_roles *value)
+static void ask_libraries(struct kernel *k, const struct policy_image *image,
+			  const struct image_program *program, const struct object_id *id, uint32_t slot,
+			  struct program_roles *value)
 {
 	struct policy_slot *policy = &k->skel->data_control->control.slots[slot];
 	uint32_t bit = decide_filter_bit(id->ino);
@@ -231,9 +233,9 @@ static bool is_running(struct kernel *k, const struct kernel_former *was, struct
  * roles. Losing its name changed its ctime; being executed, it cannot have been written. Notes it, so that the next
  * policy keeps it, too.
  */
-static void keep_running(struct kernel *k, const struct policy_image *image, const struct image_program *program,
-			 const struct kernel_former *was, const struct role_set *roles, uint32_t slot,
-			 struct kernel_programs *programs)
+static void keep_running(struct kernel *k, const struct policy_image *image,
+			 const struct image_program *program, const struct kernel_former *was,
+			 const struct role_set *roles, uint32_t slot, struct kernel_programs *programs)
 {
 	struct object_key key = {.id = was->id, .slot = slot};
 	struct program_roles value = {.roles = *roles};
@@ -292,7 +294,8 @@ static void carry_all(struct kernel *k, const struct policy_image *image, uint32
 int kernel_fill_programs(struct kernel *k, struct policy_image *image, bool libraries, uint32_t slot,
 			 struct kernel_programs *ret_programs)
 {
-	struct kernel_programs programs = {.libraries = libraries, .packages_ns = packages_changed_ns(PACKAGES_DIR)};
+	struct kernel_programs programs = {.libraries = libraries,
+					   .packages_ns = packages_changed_ns(PACKAGES_DIR)};
 	size_t n;
 	struct image_program *list = list_of(image, &programs, &n);
 	int err = 0;
@@ -334,8 +337,8 @@ static bool is_news(const struct program_found *now, const struct program_found 
 }
 
 /* Program i is not, or may not be, what it was. */
-static void look_again(struct kernel *k, struct policy_image *image, struct kernel_programs *programs, size_t i,
-		       kernel_changed_fn fn, void *ctx)
+static void look_again(struct kernel *k, struct policy_image *image, struct kernel_programs *programs,
+		       size_t i, kernel_changed_fn fn, void *ctx)
 {
 	uint32_t slot = epoch_slot(k->skel->data_control->control.epoch);
 	struct kernel_program *p = &programs->items[i];
@@ -366,8 +369,8 @@ static void look_again(struct kernel *k, struct policy_image *image, struct kern
 	fn(ctx, program, &told);
 }
 
-bool kernel_watch_list(struct kernel *k, struct policy_image *image, struct kernel_programs *programs, bool packages,
-		       kernel_changed_fn fn, void *ctx)
+bool kernel_watch_list(struct kernel *k, struct policy_image *image, struct kernel_programs *programs,
+		       bool packages, kernel_changed_fn fn, void *ctx)
 {
 	size_t n;
 	const struct image_program *list = list_of(image, programs, &n);

@@ -118,8 +118,8 @@ int kernel_identify_path(struct kernel *k, const char *path, struct identified *
 int kernel_fill_programs(struct kernel *k, struct policy_image *image, bool libraries, uint32_t slot,
 			 struct kernel_programs *ret_programs);
 /* Looks at them as kernel_watch_programs does. packages: the package database has changed. */
-bool kernel_watch_list(struct kernel *k, struct policy_image *image, struct kernel_programs *programs, bool packages,
-		       kernel_changed_fn fn, void *ctx);
+bool kernel_watch_list(struct kernel *k, struct policy_image *image, struct kernel_programs *programs,
+		       bool packages, kernel_changed_fn fn, void *ctx);
 void kernel_programs_free(struct kernel_programs *programs);
 
 /* --- libraries.c --- */

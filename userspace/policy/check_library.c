@@ -60,7 +60,8 @@ static bool keep_name(void *arg, const char *name)
 }
 
 /* One name in the directory, which becomes an item if it is a file. 0 or -ENOMEM. */
-static int add_entry(struct checker *ck, struct policy_libraries *libraries, size_t directory, const char *name)
+static int add_entry(struct checker *ck, struct policy_libraries *libraries, size_t directory,
+		     const char *name)
 {
 	const struct policy_resolver *resolver = ck->env->resolver;
 	struct policy_program entry = {.word = libraries->items[directory].word, .resolved = true}, *items;
@@ -120,7 +121,8 @@ static void check_packaged(struct checker *ck, const struct policy_role *role)
 			continue;
 		if (resolver->package(resolver->ctx, program->info.path.canonical, &program->info.content,
 				      &package) == -EOPNOTSUPP)
-			finding_expect(finding_add(ck->findings, POLICY_NO_PACKAGES, role->libraries.packaged.at,
+			finding_expect(finding_add(ck->findings, POLICY_NO_PACKAGES,
+						   role->libraries.packaged.at,
 						   "\"packaged\" cannot be had here: %s",
 						   program->info.content.has_md5
 							   ? "there is no package database (" PACKAGES_DIR ")"

@@ -22,8 +22,8 @@ void check_report_file(struct checker *ck, const struct policy_program *program,
 	switch (rc) {
 	case -ENOENT:
 	case -ENOTDIR:
-		finding = finding_add(ck->findings, POLICY_PATH_MISSING, at,
-				      "the %s \"%s\" does not exist", what, path);
+		finding = finding_add(ck->findings, POLICY_PATH_MISSING, at, "the %s \"%s\" does not exist",
+				      what, path);
 		finding_expect(finding, "an existing %s file", what);
 		check_suggest_path(ck, finding, path);
 		break;
@@ -108,9 +108,8 @@ static void report_content(struct checker *ck, const struct policy_program *prog
 
 	hex_encode(program->info.content.sha256, POLICY_DIGEST_SIZE, hex);
 	finding_expect(finding_add(ck->findings, POLICY_PROGRAM_DIGEST, program->digests_at,
-				   "the content of \"%s\" %s: it %s until that changes",
-				   program->word.text, why,
-				   strcmp(what, "library") == 0 ? "may not be loaded" : "has no role"),
+				   "the content of \"%s\" %s: it %s until that changes", program->word.text,
+				   why, strcmp(what, "library") == 0 ? "may not be loaded" : "has no role"),
 		       "sha256:%s, if that is the %s", hex, what);
 }
 

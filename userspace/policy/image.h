@@ -116,9 +116,9 @@ struct policy_image {
 	struct role_set any_user; /* roles without a users condition */
 	struct role_set any_group;
 	struct role_set any_program;
-	struct role_set now; /* roles in force: all, as long as no condition depends on time */
-	struct role_set asking;	  /* roles that ask what is loaded into their programs, */
-	struct role_set packaged; /* of these, those that take what packages brought, */
+	struct role_set now;		 /* roles in force: all, as long as no condition depends on time */
+	struct role_set asking;		 /* roles that ask what is loaded into their programs, */
+	struct role_set packaged;	 /* of these, those that take what packages brought, */
 	struct role_set asking_enforced; /* and those that have a grant in a store that enforces */
 };
 

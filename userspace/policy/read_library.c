@@ -60,7 +60,8 @@ static void read_item(struct reader *rd, const struct ynode *node, void *out)
 		if (strcmp(node->text, "packaged") == 0)
 			libraries->packaged = (struct policy_word){node->text, node->at};
 		else
-			report_word(rd, node, words, 1, "packaged, or the path of a library; any stands alone");
+			report_word(rd, node, words, 1,
+				    "packaged, or the path of a library; any stands alone");
 		return;
 	} else {
 		read_path(rd, node, "the library", &library.word);

@@ -50,10 +50,11 @@ grants:
   - {role: watcher, store: watched, access: [list, read]}
 END
 
-# refused NAME USER WAY LIBRARY [PATH]: a library is refused to the reader.
+# refused NAME USER WAY LIBRARY: a library is refused to the reader. What has no name has no path in the entry.
 refused() {
-	M_STORE="(library)"
-	m_attack "$1" "store=(library) user=$2 program=$P/reader path=${5:-$P/$4} reason=library role=reader rule=policy.yaml:7 operations=execute activity=2" \
+	local path="path=$P/$4"
+	[[ $3 != memfd ]] || path=''
+	m_attack "$1" "store=(library) user=$2 program=$P/reader $path reason=library role=reader rule=policy.yaml:7 operations=execute activity=2" \
 		as "$2" "$P/reader" "$3" "$P/$4" "$S/record"
 }
 
@@ -78,7 +79,7 @@ nothing_by "LD_PRELOAD, by a user" daemon LD_PRELOAD
 nothing_by "LD_AUDIT" root LD_AUDIT
 refused "a library by dlopen, by root" root dlopen theft.so
 refused "a library by dlopen, by a user" daemon dlopen theft.so
-refused "a library without a name" root memfd theft.so "/memfd:library"
+refused "a library without a name" root memfd theft.so
 refused "data that are made executable" root mprotect theft.so
 refused "data that are executable by personality" root readimplies theft.so
 loads "a library that is listed" dlopen listed.so
