@@ -99,6 +99,11 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 		}
 		return;
 	}
+	if (access->place.store == STORE_LIBRARY) {
+		*ret_mode = access->number; /* until it has one: see library__settle */
+		*ret_audit = STORE_AUDIT_BEST_EFFORT;
+		return;
+	}
 	rules = bpf_map_lookup_elem(&rules_by_store, &index);
 	if (own__is_store(access->place.store)) {
 		*ret_mode = own__mode();
