@@ -64,9 +64,13 @@ static int fail(const char *what)
 
 static int load(const char *library)
 {
+	int err;
+
+	errno = 0;
 	if (dlopen(library, RTLD_NOW))
 		return 0;
-	fprintf(stderr, "%s\n", dlerror());
+	err = errno;
+	fprintf(stderr, "%s: %s\n", dlerror(), strerror(err)); /* the former does not tell why */
 	return 1;
 }
 

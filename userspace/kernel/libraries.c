@@ -14,7 +14,7 @@
 #include "muniment.skel.h"
 
 #define NEEDED_MAX 4096 /* names in the closure of all programs */
-#define STEP_NS	   4000000ull
+#define STEP_NS	   10000000ull
 #define FIRST_NS   120000000000ull
 
 /* What glibc loads without being told by a file: name services, and unwinding when a thread ends. */
@@ -77,6 +77,23 @@ static bool meets(const struct role_set *a, const struct role_set *b)
 	return decide_meets(a, b);
 }
 
+/* What a program's own package brings beside it: plug-ins, most likely, that it names nowhere. */
+static int mark_package(struct closure *c, const char *program)
+{
+	struct packaged *p = c->k->packaged;
+	const char *package = packaged_owner(p, program);
+	int err = 0;
+
+	for (size_t i = 0; package && i < p->n && !err; i++) {
+		if (p->files[i].first || p->files[i].state == PACKAGED_AGAIN ||
+		    strcmp(p->files[i].package, package) != 0)
+			continue;
+		p->files[i].first = true;
+		err = elf_needs(p->files[i].path, need, c);
+	}
+	return err;
+}
+
 /* The libraries of the programs of roles that take what packages brought. */
 static int mark_closure(struct kernel *k, const struct policy_image *image)
 {
@@ -88,8 +105,11 @@ static int mark_closure(struct kernel *k, const struct policy_image *image)
 	for (size_t i = 0; !err && i < sizeof(always) / sizeof(always[0]); i++)
 		err = need(&c, always[i]);
 	for (size_t i = 0; !err && i < image->n_programs; i++) {
-		if (meets(&image->programs[i].named, &image->packaged))
-			err = elf_needs(image->programs[i].path, need, &c);
+		if (!meets(&image->programs[i].named, &image->packaged))
+			continue;
+		err = elf_needs(image->programs[i].path, need, &c);
+		if (!err)
+			err = mark_package(&c, image->programs[i].path);
 	}
 	for (size_t i = 0; !err && i < c.n; i++)
 		err = mark_needed(&c, c.names[i]);
@@ -99,21 +119,25 @@ static int mark_closure(struct kernel *k, const struct policy_image *image)
 	return err;
 }
 
-/* The interpreters of scripts are no shared objects. */
-static int add_interpreter(void *ctx, const char *name)
+static int want(void *ctx, const char *path)
 {
-	return packaged_want(ctx, name);
+	return packaged_want(ctx, path);
 }
 
-static int find_interpreters(struct kernel *k, const struct policy_image *image)
+/* What is no shared object, but to be found in the database: the programs, which tell their packages, and the interpreters
+ * of scripts. */
+static int want_programs(struct kernel *k, const struct policy_image *image)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < image->n_programs; i++) {
 		const struct image_program *program = &image->programs[i];
 
-		if (program->found.content.script && meets(&program->named, &image->packaged))
-			err = elf_needs(program->path, add_interpreter, k->packaged);
+		if (!meets(&program->named, &image->packaged))
+			continue;
+		err = packaged_want(k->packaged, program->path);
+		if (!err && program->found.content.script)
+			err = elf_needs(program->path, want, k->packaged);
 	}
 	return err;
 }
@@ -132,7 +156,7 @@ static int fill_packaged(struct kernel *k, const struct policy_image *image)
 		k->packaged = calloc(1, sizeof(*k->packaged));
 	if (!k->packaged)
 		return -ENOMEM;
-	err = find_interpreters(k, image);
+	err = want_programs(k, image);
 	if (!err)
 		err = packaged_read(k, k->packaged);
 	if (!err)

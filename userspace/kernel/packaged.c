@@ -67,16 +67,30 @@ int packaged_want(struct packaged *p, const char *path)
 }
 
 /* Also by a path as it was before /bin and others moved to /usr. */
+static bool is_path_of(const char *canonical, const char *path)
+{
+	return strcmp(canonical, path) == 0 ||
+	       (strncmp(canonical, "/usr/", 5) == 0 && strcmp(canonical + 4, path) == 0);
+}
+
 static bool is_wanted(void *ctx, const char *path)
 {
 	const struct packaged *p = ctx;
 
 	for (size_t i = 0; i < p->n_others; i++) {
-		if (strcmp(p->others[i], path) == 0 ||
-		    (strncmp(p->others[i], "/usr/", 5) == 0 && strcmp(p->others[i] + 4, path) == 0))
+		if (is_path_of(p->others[i], path))
 			return true;
 	}
 	return packages_is_shared_object(path);
+}
+
+const char *packaged_owner(const struct packaged *p, const char *path)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (is_path_of(path, p->files[i].path))
+			return p->files[i].package;
+	}
+	return NULL;
 }
 
 static int add_file(void *ctx, const char *package, const char *path, const uint8_t md5[CONTENT_MD5_SIZE])
@@ -116,6 +130,13 @@ static void free_files(struct packaged_file *files, size_t n)
 	free(files);
 }
 
+/* The same file from another version of its package is as urgent. */
+static void keep_first(struct packaged *p, size_t at, const struct packaged_file *former)
+{
+	if (at < p->n && strcmp(p->files[at].path, former->path) == 0)
+		p->files[at].first |= former->first;
+}
+
 /* What is known of the former files goes on where path and sum are the same; the rest leaves the map. */
 static void take_over(struct kernel *k, struct packaged *p, struct packaged_file *former, size_t n)
 {
@@ -131,6 +152,8 @@ static void take_over(struct kernel *k, struct packaged *p, struct packaged_file
 			p->files[at].first = former[i].first;
 		} else {
 			withdraw(k, &former[i]);
+			keep_first(p, at, &former[i]);
+			keep_first(p, at ? at - 1 : at, &former[i]);
 		}
 	}
 }

@@ -60,6 +60,9 @@ int packaged_read(struct kernel *k, struct packaged *p);
 /* Wants another file, from the next reading on, which is made due. 0 or -errno. */
 int packaged_want(struct packaged *p, const char *path);
 
+/* The package that brought a wanted file, NULL for none. */
+const char *packaged_owner(const struct packaged *p, const char *path);
+
 /* Digests until this time (CLOCK_MONOTONIC, ns) or until nothing is left; only the first ones, if so asked. Returns true
  * when nothing is left. fn may be NULL. */
 bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64_t until_ns,

@@ -85,6 +85,8 @@ refused "data that are executable by personality" root readimplies theft.so
 loads "a library that is listed" dlopen listed.so
 loads "a library in a directory that is listed" dlopen dir/in.so
 loads "a library that is listed with its digest" dlopen digest.so
+t_check "a library that a package brought is digested in the background" \
+	t_wait 60 "$P/reader" dlopen "$P/packaged.so" "$S/record"
 loads "a library that a package brought" dlopen packaged.so
 loads "code that the program has written itself" jit -
 m_allowed "a script whose interpreter a package brought" "store=ehr user=root program=$P/script path=$S/record flags=" "$P/script"
@@ -98,14 +100,14 @@ m_now && from=$M_NOW
 m_run "$P/watcher" dlopen "$P/theft.so" "$W/record"
 t_equal "a library is loaded where stores are monitored" "$MARKER" "$M_OUTPUT"
 m_expect "the library, where stores are monitored" "$from" \
-	"store=(library) enforced=allowed action=1 user=root program=$P/watcher path=$P/theft.so reason=library role=watcher flags=monitor"
+	"store=(library) enforced=allowed action=3 user=root program=$P/watcher path=$P/theft.so reason=library role=watcher flags=path_outside,monitor"
 m_expect "the record, by who has loaded it" "$from" \
-	"store=watched enforced=allowed action=1 user=root program=$P/watcher path=$W/record reason=not_granted flags=monitor,library"
+	"store=watched enforced=allowed action=3 user=root program=$P/watcher path=$W/record reason=not_granted flags=monitor,library"
 m_now && from=$M_NOW
 m_run "$P/watcher" thread "$P/theft.so" "$W/record"
-m_expect "the record, by another thread before that" "$from" "store=watched action=1 wanted=allow enforced=allowed path=$W/record flags="
+m_expect "the record, by another thread before that" "$from" "store=watched action=1 program=$P/watcher path=$W/record flags="
 m_expect "the record, by another thread after that" "$from" \
-	"store=watched action=1 enforced=allowed path=$W/record reason=not_granted flags=monitor,library"
+	"store=watched action=3 enforced=allowed path=$W/record reason=not_granted flags=monitor,library"
 
 # What runs already, under another name, with whatever its starter had it load.
 mkfifo hold/fifo && cp "$P/reader" "$P/stranger"
