@@ -227,16 +227,17 @@ static void start_file(struct packaged *p, size_t i)
 	struct packaged_file *file = &p->files[i];
 	struct packaged_batch *batch = &p->batch;
 	int fd = open(file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	static const struct content_key nothing;
 	struct stat st;
+	bool there = fd >= 0 && !fstat(fd, &st);
 
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	file->key = there ? content_key(&st) : nothing;
+	if (!there || !S_ISREG(st.st_mode)) {
 		file->state = PACKAGED_ABSENT;
-		file->key = fd < 0 || fstat(fd, &st) ? (struct content_key){0} : content_key(&st);
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
-	file->key = content_key(&st);
 	batch->skip[batch->n] = content_unsettled_ns(&st) != 0;
 	batch->index[batch->n] = i;
 	batch->fds[batch->n++] = fd;
