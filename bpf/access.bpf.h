@@ -100,7 +100,7 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 		return;
 	}
 	if (access->place.store == STORE_LIBRARY) {
-		*ret_mode = access->number; /* until it has one: see library__settle */
+		*ret_mode = access->account; /* until it has one: see library__settle */
 		*ret_audit = STORE_AUDIT_BEST_EFFORT;
 		return;
 	}

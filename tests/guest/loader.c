@@ -62,15 +62,23 @@ static int fail(const char *what)
 	return 1;
 }
 
+static int map(const char *library, int protection, int later)
+{
+	int fd = open(library, O_RDONLY);
+	void *at = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, protection, MAP_PRIVATE, fd, 0);
+
+	if (at == MAP_FAILED || (later && mprotect(at, 4096, later)))
+		return fail(library);
+	return 0;
+}
+
+/* The dynamic loader does not tell why it could not map a library: asked again. */
 static int load(const char *library)
 {
-	int err;
-
-	errno = 0;
 	if (dlopen(library, RTLD_NOW))
 		return 0;
-	err = errno;
-	fprintf(stderr, "%s: %s\n", dlerror(), strerror(err)); /* the former does not tell why */
+	fprintf(stderr, "%s\n", dlerror());
+	map(library, PROT_READ | PROT_EXEC, 0);
 	return 1;
 }
 
@@ -88,16 +96,6 @@ static int load_memfd(const char *library)
 		return fail("memfd");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
 	return load(path);
-}
-
-static int map(const char *library, int later)
-{
-	int fd = open(library, O_RDONLY);
-	void *at = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (at == MAP_FAILED || (later && mprotect(at, 4096, PROT_READ | later)))
-		return fail(library);
-	return 0;
 }
 
 static int run_written(void)
@@ -153,9 +151,9 @@ static int load_by(const char *way, const char *library, const char *path)
 	if (!strcmp(way, "memfd"))
 		return load_memfd(library);
 	if (!strcmp(way, "mprotect"))
-		return map(library, PROT_EXEC);
+		return map(library, PROT_READ, PROT_READ | PROT_EXEC);
 	if (!strcmp(way, "readimplies"))
-		return personality(READ_IMPLIES_EXEC) < 0 ? fail("personality") : map(library, 0);
+		return personality(READ_IMPLIES_EXEC) < 0 ? fail("personality") : map(library, PROT_READ, 0);
 	if (!strcmp(way, "jit"))
 		return run_written();
 	if (!strcmp(way, "hold"))
