@@ -2,6 +2,7 @@
 /* Programs and libraries that changed, and what the ledger says of them: see keeper.h. */
 #include "daemon/keeper.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -89,17 +90,18 @@ static bool differs(const struct program_found *a, const struct program_found *b
 	return a->state != b->state || memcmp(a->content.sha256, b->content.sha256, POLICY_DIGEST_SIZE) != 0;
 }
 
+static int compare_path(const void *path, const void *program)
+{
+	return strcmp(path, ((const struct image_program *)program)->path);
+}
+
 static const struct image_program *find_program(const struct policy_image *image, bool library,
 						const char *path)
 {
 	size_t n = library ? image->n_libraries : image->n_programs;
 	const struct image_program *list = library ? image->libraries : image->programs;
 
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(list[i].path, path) == 0)
-			return &list[i];
-	}
-	return NULL;
+	return n ? bsearch(path, list, n, sizeof(*list), compare_path) : NULL;
 }
 
 static void tell_list(struct keeper *k, bool library, const struct image_program *list, size_t n)
