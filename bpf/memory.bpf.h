@@ -22,8 +22,13 @@ static __always_inline int memory__map(struct file *file, unsigned long prot, un
 		mask |= MAY_WRITE;
 	if (prot & PROT_EXEC)
 		mask |= MAY_EXEC;
-	err = access__use(file, unknown(mask), mechanism, HOOK_MMAP_FILE);
-	return err || !(prot & PROT_EXEC) ? err : library__load(file, mechanism, HOOK_MMAP_FILE);
+	/* Before the access: what must outlive the other's call would not find room on 6.1's stack. */
+	if (prot & PROT_EXEC) {
+		err = library__load(file, mechanism, HOOK_MMAP_FILE);
+		if (err)
+			return err;
+	}
+	return access__use(file, unknown(mask), mechanism, HOOK_MMAP_FILE);
 }
 
 /* What a protection that was asked for becomes: the LSM hook is told, security_mmap_file finds it out itself. */
