@@ -27,12 +27,13 @@ typedef long long __s64;
 #define MUNIMENT_ABI_VERSION 5
 
 /* Limits of a policy; the checker refuses more. */
-#define STORES_MAX   64	 /* stores of the policy: ids 0..63, a label is one bit of 64 */
-#define ROLES_MAX    256 /* a role_set has a bit for each */
-#define GRANTS_MAX   4096
-#define USERS_MAX    100000
-#define GROUPS_MAX   16384
-#define PROGRAMS_MAX 16384
+#define STORES_MAX    64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
+#define ROLES_MAX     256 /* a role_set has a bit for each */
+#define GRANTS_MAX    4096
+#define USERS_MAX     100000
+#define GROUPS_MAX    16384
+#define PROGRAMS_MAX  16384
+#define LIBRARIES_MAX 65536 /* that packages brought; and as many that roles list */
 
 /* Ids beyond the policy's own stores. */
 #define STORE_CANARY	   64 /* the watchdog's file: every access is denied, none is a finding */
@@ -40,7 +41,8 @@ typedef long long __s64;
 #define STORE_OWN	   66 /* what the monitor is made of: program, policy, ledger, pins, processes */
 #define STORE_OWN_SECRET   67 /* its signing key: nobody else reads it */
 #define STORE_HOST	   68 /* the host: what the policy's `host:` section is about */
-#define STORE_IDS	   69
+#define STORE_LIBRARY	   69 /* what a process maps to execute: see bpf/library.bpf.h */
+#define STORE_IDS	   70
 #define STORE_NONE	   255 /* outside every store */
 
 #define ROLE_WORDS (ROLES_MAX / 64)
@@ -137,9 +139,10 @@ enum reason {
 	REASON_TOO_DEEP = 4,	 /* more than WALK_DEPTH_MAX directories */
 	REASON_BORDER = 5,	 /* a name of a record would come to lie outside its store */
 	REASON_CANARY = 6,
-	REASON_VOLUME = 7, /* a whole volume is to be copied, on a device with stores */
-	REASON_OWN = 8,	   /* the monitor guards itself */
-	REASON_HOST = 9,   /* by the policy's `host:` section */
+	REASON_VOLUME = 7,   /* a whole volume is to be copied, on a device with stores */
+	REASON_OWN = 8,	     /* the monitor guards itself */
+	REASON_HOST = 9,     /* by the policy's `host:` section */
+	REASON_LIBRARY = 10, /* a role of the process does not take this library */
 	REASON_END
 };
 
@@ -158,7 +161,9 @@ enum reason {
 	0x0200 /* the program runs a script by its #! line, which no role names: it counts as no program */
 #define RECORD_FLAG_FOLDED                                                                                   \
 	0x0400 /* of accesses like one that was recorded: how many more, and what was read and written since */
-#define RECORD_FLAGS_ALL 0x07ff
+#define RECORD_FLAG_LIBRARY                                                                                  \
+	0x0800 /* the process has loaded code that roles of its program do not take: it has none of those */
+#define RECORD_FLAGS_ALL 0x0fff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -293,10 +298,11 @@ struct user_roles {
 	struct role_set by_membership; /* roles whose groups condition accepts this uid's groups */
 };
 
-/* Holds as long as the file is what the loader took the digest of. */
+/* Holds as long as the file is what the loader took the digest of. Of libraries, too. */
 struct program_roles {
 	struct role_set roles;
 	struct content_stamp stamp;
+	struct role_set asking; /* roles that name it, accepted or not, and ask for its libraries */
 };
 
 enum object_kind {
@@ -341,10 +347,16 @@ struct policy_slot {
 	struct role_set any_user; /* roles without a users condition */
 	struct role_set any_group;
 	struct role_set any_program;
-	struct role_set now; /* roles in force at this hour */
+	struct role_set now;		 /* roles in force at this hour */
+	struct role_set asking;		 /* roles that ask which libraries are loaded into their programs */
+	struct role_set packaged;	 /* of these: take what packages brought */
+	struct role_set asking_enforced; /* of these: may do something in a store that enforces */
 	__u64 roots[FILTER_WORDS];
+	__u64 programs[FILTER_WORDS]; /* numbers of the programs whose libraries are asked for */
 	__u32 generation;
 	__u32 host; /* what to do about each enum host_item: host_mode */
+	__u32 asks; /* 0: no role asks for libraries */
+	__u32 reserved;
 };
 
 /* What the `host:` section of a policy speaks of. */
@@ -480,7 +492,7 @@ _Static_assert(sizeof(struct record_program) == 48, "record_program");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");
 _Static_assert(sizeof(struct store_rules) == 296, "store_rules");
-_Static_assert(sizeof(struct program_roles) == 48, "program_roles");
+_Static_assert(sizeof(struct program_roles) == 80, "program_roles");
 _Static_assert(sizeof(struct identified) == 48, "identified");
 _Static_assert(sizeof(struct held) == 56, "held");
 

@@ -99,6 +99,11 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 		}
 		return;
 	}
+	if (access->place.store == STORE_LIBRARY) {
+		*ret_mode = access->account; /* until it has one: see library__settle */
+		*ret_audit = STORE_AUDIT_BEST_EFFORT;
+		return;
+	}
 	rules = bpf_map_lookup_elem(&rules_by_store, &index);
 	if (own__is_store(access->place.store)) {
 		*ret_mode = own__mode();
@@ -286,7 +291,8 @@ static __noinline int access__settle(struct inode *inode, struct dentry *dentry,
 			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
 			 (access->actor & ACTOR_PROGRAM_CHANGED) *
 				 (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
-			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED);
+			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED) |
+			 (access->actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
 	access__blur(access, nothing);
 	access__judge(inode, access);
 	quiet = own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW;

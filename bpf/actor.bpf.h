@@ -103,11 +103,19 @@ static __always_inline bool actor__is_current(const struct actor_answer *kept, s
 	return then->exe == (u64)exe && (!exe || then->exe_ino == exe->i_ino);
 }
 
-static __always_inline bool actor__exe_changed(struct task_struct *task)
+/* What holds of a whole process until it executes something else. */
+#define ACTOR_MARKS (ACTOR_EXE_CHANGED | ACTOR_LIBRARY | ACTOR_WATCHED)
+
+static __always_inline u32 actor__marks(struct task_struct *task)
 {
 	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0);
 
-	return leader && leader->flags & ACTOR_EXE_CHANGED;
+	return leader ? leader->flags & ACTOR_MARKS : 0;
+}
+
+static __always_inline bool actor__exe_changed(struct task_struct *task)
+{
+	return actor__marks(task) & ACTOR_EXE_CHANGED;
 }
 
 /* The script that a process runs by its #! line, or NULL. */
@@ -126,8 +134,16 @@ static __always_inline bool actor__is_stamp(const struct content_stamp *a, const
 	return a->size == b->size && a->ctime_ns == b->ctime_ns;
 }
 
+/* Of a program whose libraries are asked for, nobody knows what it had loaded before: as if it were the worst. */
+static __always_inline u32 actor__unwatched(const struct program_roles *program, u32 marks)
+{
+	u32 unwatched = watches & ((marks / ACTOR_WATCHED & 1) ^ 1);
+
+	return decide_meets(&program->asking, &program->asking) * unwatched * ACTOR_LIBRARY;
+}
+
 /* Roles that name the script, if what was executed is what they were given to. */
-static __noinline u32 actor__by_script(struct script *script, u32 slot, struct role_set *to)
+static __noinline u32 actor__by_script(struct script *script, u32 slot, u32 marks, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
 	u32 flags = ACTOR_SCRIPTED | (script->named ? 0 : ACTOR_INTERPRETED);
@@ -137,6 +153,7 @@ static __noinline u32 actor__by_script(struct script *script, u32 slot, struct r
 	known = bpf_map_lookup_elem(&roles_by_program, &key);
 	if (!known)
 		return flags;
+	flags |= actor__unwatched(known, marks);
 	if (actor__is_stamp(&known->stamp, &script->stamp))
 		script->accepted = 1; /* a chmod after that takes nothing from those who run it */
 	if (!script->accepted)
@@ -150,7 +167,7 @@ static __noinline u32 actor__by_script(struct script *script, u32 slot, struct r
  * not the program that the roles were given to: it has none until the daemon has looked at it anew. Returns
  * ACTOR_….
  */
-static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, struct role_set *to)
+static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, u32 marks, struct role_set *to)
 {
 	struct object_key key = {.slot = slot};
 	struct program_roles *known;
@@ -164,24 +181,24 @@ static __noinline u32 actor__by_executable(struct inode *exe, u32 slot, struct r
 	if (!actor__is_stamp(&known->stamp, &now))
 		return ACTOR_PROGRAM_CHANGED;
 	actor__add_roles(to, &known->roles);
-	return 0;
+	return actor__unwatched(known, marks);
 }
 
-static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot, struct role_set *to)
+static __always_inline u32 actor__by_program(struct task_struct *task, u32 slot, u32 marks,
+					     struct role_set *to)
 {
 	struct script *script = actor__script(task);
 	struct inode *exe = actor__exe(task);
 
 	if (script)
-		return actor__by_script(script, slot, to);
-	return exe ? actor__by_executable(exe, slot, to) : 0;
+		return actor__by_script(script, slot, marks, to);
+	return exe ? actor__by_executable(exe, slot, marks, to) : 0;
 }
 
 /* What is known of a thread beside its roles: ACTOR_…. */
 static __always_inline u32 actor__flags(struct task_struct *task)
 {
-	return (actor__login_uid(task) != ID_UNSET ? ACTOR_BY_LOGIN : 0) |
-	       (actor__exe_changed(task) ? ACTOR_EXE_CHANGED : 0);
+	return (actor__login_uid(task) != ID_UNSET ? ACTOR_BY_LOGIN : 0) | actor__marks(task);
 }
 
 /* The roles of a thread: decide_roles, one dimension after the other to spare the stack. Returns ACTOR_…. */
@@ -211,15 +228,29 @@ static __always_inline u32 actor__roles(struct task_struct *task, u32 slot, stru
 
 	accepted = policy->any_program;
 	if (!(flags & ACTOR_EXE_CHANGED))
-		flags |= unknown(actor__by_program(task, slot, &accepted));
+		flags |= unknown(actor__by_program(task, slot, flags, &accepted));
 	decide_narrow(ret_roles, &accepted);
 	return flags;
 }
 
+/* A process that has loaded what some roles do not take has none of those that ask. A global function, to spare the stack
+ * of its callers; without a branch, which the verifier would follow both ways. */
+__attribute__((noinline)) int actor__drop_asking(u32 flags, u32 slot, struct role_set *roles)
+{
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	u64 lost = 0ull - (u64)(flags / ACTOR_LIBRARY & 1);
+
+	if (!roles)
+		return 0;
+	for (int i = 0; i < ROLE_WORDS; i++)
+		roles->words[i] &= ~(policy->asking.words[i] & lost);
+	return 0;
+}
+
 enum whose { WHOSE_OWN, WHOSE_TRACERS };
 
-/* The roles of the current thread, or of who traces it. Returns ACTOR_…. Global, so that it is verified once.
- */
+/* The roles of the current thread, or of who traces it, before actor__drop_asking. Returns ACTOR_…. Global, so that it is
+ * verified once. */
 __attribute__((noinline)) int actor__roles_of(u32 whose, u32 slot, struct role_set *ret_roles)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -241,8 +272,9 @@ static __always_inline u32 actor__own_roles(u32 slot, struct role_set *ret_roles
 	u32 flags = actor__roles_of(WHOSE_OWN, slot, ret_roles);
 	struct role_set tracers = {};
 
+	actor__drop_asking(flags, slot, ret_roles);
 	if (bpf_get_current_task_btf()->ptrace) {
-		actor__roles_of(WHOSE_TRACERS, slot, &tracers);
+		actor__drop_asking(actor__roles_of(WHOSE_TRACERS, slot, &tracers), slot, &tracers);
 		decide_narrow(ret_roles, &tracers);
 	}
 	return flags;
@@ -269,7 +301,7 @@ static __always_inline void actor__keep(struct actor_answer *kept, struct task_s
 	kept->epoch = 0; /* never a new epoch beside old roles */
 	kept->roles = *roles;
 	actor__identify(task, &kept->identity);
-	kept->flags = (kept->flags & (ACTOR_EXE_CHANGED | ACTOR_CROSSING)) | flags;
+	kept->flags = (kept->flags & (ACTOR_MARKS | ACTOR_CROSSING)) | flags;
 	__builtin_memset(kept->recent, 0, sizeof(kept->recent)); /* another person's uses */
 	__builtin_memset(kept->granted, 0, sizeof(kept->granted));
 	kept->epoch = epoch;
@@ -349,21 +381,21 @@ static __always_inline void actor__prctl(int option, unsigned long what)
 	maps__new_epoch();
 }
 
-/* A child process inherits both marks with the executable. */
+/* A child process inherits the marks with the executable. */
 static __always_inline void actor__fork(struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0),
 			    *mine;
 
-	if (!leader || !(leader->flags & ACTOR_EXE_CHANGED || leader->script.id.ino))
+	if (!leader || !(leader->flags & ACTOR_MARKS || leader->script.id.ino))
 		return;
 	mine = bpf_task_storage_get(&answers_by_actor, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!mine) {
 		count(COUNTER_NO_CACHE);
 		return;
 	}
-	mine->flags |= leader->flags & ACTOR_EXE_CHANGED;
+	mine->flags |= leader->flags & ACTOR_MARKS;
 	mine->script = leader->script;
 }
 

@@ -101,7 +101,7 @@ int BPF_PROG(fmod_ret__inode_remove_acl, void *idmap, struct dentry *name, const
 SEC("fmod_ret/security_mmap_file")
 int BPF_PROG(fmod_ret__mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret)
 {
-	return ret ? ret : memory__map(file, prot, flags, MECHANISM_FMOD_RET);
+	return ret ? ret : memory__map(file, memory__implied(prot), flags, MECHANISM_FMOD_RET);
 }
 
 SEC("fmod_ret/security_file_mprotect")

@@ -187,6 +187,7 @@ SEC("lsm/bprm_committed_creds")
 int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
+	library__executed();
 	return 0;
 }
 
@@ -285,11 +286,13 @@ int BPF_PROG(lsm__locked_down, int what, int ret)
 	return ret ? ret : guard__locked_down(what, MECHANISM_LSM);
 }
 
-/* munimentd is executed as a set-user-ID program would be: no library of the caller's choice comes into it. */
+/* munimentd, and programs whose libraries a role asks for, are executed as a set-user-ID program would be: no library of
+ * the caller's choice comes into them. */
 SEC("lsm/bprm_creds_for_exec")
 int BPF_PROG(lsm__bprm_creds_for_exec, struct linux_binprm *program, int ret)
 {
 	guard__exec(program);
+	library__exec(program);
 	return ret;
 }
 

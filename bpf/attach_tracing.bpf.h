@@ -41,6 +41,7 @@ SEC("fentry/security_bprm_committed_creds")
 int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
+	library__executed();
 	return 0;
 }
 
@@ -121,6 +122,14 @@ static __always_inline bool tracing__is_near(struct file *file)
 	return file && !(file->f_mode & FMODE_PATH) && !access__is_elsewhere(file->f_inode);
 }
 
+/* Was it mmap, by a descriptor, for execution? */
+static __always_inline bool tracing__maps_code(const struct pt_regs *regs, bool compat)
+{
+	bool mmap = compat ? regs->orig_ax == 192 : (regs->orig_ax & ~0x40000000) == 9;
+
+	return mmap && regs->dx & PROT_EXEC;
+}
+
 /* A system call returns; the caller is killed if it got what it must not have. */
 static __always_inline int tracing__returned(struct task_struct *task, const struct pt_regs *regs, long ret)
 {
@@ -141,6 +150,9 @@ static __always_inline int tracing__returned(struct task_struct *task, const str
 		return 0;
 	file = tracing__descriptor(fd);
 	if (tracing__is_near(file) && tracing__used(file, mask))
+		bpf_send_signal(SIGKILL);
+	else if (file && tracing__maps_code(regs, compat) &&
+		 library__load(file, MECHANISM_TRACING, HOOK_MMAP_FILE))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }

@@ -182,6 +182,7 @@ struct bpf_link {
 
 struct vm_area_struct {
 	struct file *vm_file;
+	unsigned long vm_flags;
 };
 
 struct mm_struct {
@@ -205,6 +206,10 @@ struct task_io_accounting {
 	u64 syscr; /* system calls that read, done */
 };
 
+struct signal_struct {
+	int nr_threads;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct mm_struct *mm;
@@ -219,6 +224,8 @@ struct task_struct {
 	kuid_t loginuid;
 	unsigned int sessionid;
 	unsigned int flags; /* PF_… */
+	unsigned int personality;
+	struct signal_struct *signal;
 	u64 start_boottime;
 	u64 self_exec_id; /* raised by each exec */
 	struct task_io_accounting ioac;
@@ -342,11 +349,14 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 
 /* linux/ptrace.h, linux/mman.h */
 #define PTRACE_MODE_ATTACH  0x2
+#define PROT_READ	    0x1
 #define PROT_WRITE	    0x2
 #define PROT_EXEC	    0x4
 #define MAP_TYPE_MASK	    0xf
 #define MAP_SHARED	    0x1
 #define MAP_SHARED_VALIDATE 0x3
+#define VM_EXEC		    0x4
+#define READ_IMPLIES_EXEC   0x0400000
 
 #define TASK_COMPAT	   0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */
 #define TASK_IO_WORKER	   0x0010 /* PF_IO_WORKER: a thread that io_uring made */

@@ -14,6 +14,9 @@ const volatile __u32 instance = 0;
 /* With fmod_ret: the programs of `tracing` are a net below it, see used__decided. */
 const volatile __u32 net = 0;
 
+/* With lsm and fmod_ret: what a process loads is watched from its exec on, see library.bpf.h. */
+const volatile __u32 watches = 0;
+
 /* The loader maps this into its memory. Its own section, so that it can be pinned apart. */
 struct control control SEC(".data.control") = {};
 
@@ -62,6 +65,24 @@ struct {
 	__type(key, struct object_key);
 	__type(value, struct program_roles);
 } roles_by_program SEC(".maps");
+
+/* Libraries that packages brought, of every policy: as long as the file is what was digested. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIBRARIES_MAX);
+	__type(key, struct object_id);
+	__type(value, struct content_stamp);
+} library_stamps SEC(".maps");
+
+/* Libraries that roles list, and those roles. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * LIBRARIES_MAX);
+	__type(key, struct object_key);
+	__type(value, struct program_roles);
+} library_roles SEC(".maps");
 
 /* Index: slot * STORE_IDS + store. */
 struct {
@@ -162,6 +183,8 @@ struct actor_answer {
 #define ACTOR_PROGRAM_CHANGED 0x10 /* the program's file is not what its roles were given to */
 #define ACTOR_INTERPRETED     0x20 /* runs a script that no role named when it was executed */
 #define ACTOR_SCRIPTED	      0x40 /* runs a script, by whatever role */
+#define ACTOR_LIBRARY	      0x80 /* on the group leader, like the next: library.bpf.h */
+#define ACTOR_WATCHED	      0x100
 #define GRANTED_COMPUTED      0x1
 
 struct {

@@ -14,6 +14,7 @@ static __always_inline int memory__map(struct file *file, unsigned long prot, un
 				       u32 mechanism)
 {
 	u32 type = flags & MAP_TYPE_MASK, mask = MAY_READ;
+	int err;
 
 	if (!file)
 		return 0;
@@ -21,18 +22,41 @@ static __always_inline int memory__map(struct file *file, unsigned long prot, un
 		mask |= MAY_WRITE;
 	if (prot & PROT_EXEC)
 		mask |= MAY_EXEC;
+	/* Before the access: what must outlive the other's call would not find room on 6.1's stack. */
+	if (prot & PROT_EXEC) {
+		err = library__load(file, mechanism, HOOK_MMAP_FILE);
+		if (err)
+			return err;
+	}
 	return access__use(file, unknown(mask), mechanism, HOOK_MMAP_FILE);
+}
+
+/* What a protection that was asked for becomes: the LSM hook is told, security_mmap_file finds it out itself. */
+static __always_inline unsigned long memory__implied(unsigned long prot)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return prot & PROT_READ && task->personality & READ_IMPLIES_EXEC ? prot | PROT_EXEC : prot;
+}
+
+static __always_inline bool memory__is_executable(struct vm_area_struct *area)
+{
+	return bpf_core_field_exists(area->vm_flags) && area->vm_flags & VM_EXEC;
 }
 
 /* A mapping gets another protection. */
 static __always_inline int memory__protect(struct vm_area_struct *area, unsigned long prot, u32 mechanism)
 {
 	struct file *file;
+	int err;
 
 	if (!(prot & PROT_EXEC))
 		return 0;
 	file = area->vm_file;
-	return file ? access__use(file, MAY_EXEC, mechanism, HOOK_FILE_MPROTECT) : 0;
+	if (!file)
+		return 0;
+	err = access__use(file, MAY_EXEC, mechanism, HOOK_FILE_MPROTECT);
+	return err || memory__is_executable(area) ? err : library__load(file, mechanism, HOOK_FILE_MPROTECT);
 }
 
 /* What one process would gain by another's memory: operations in a store. */
@@ -74,7 +98,7 @@ static __noinline int memory__gain(struct gain *gain, struct access *access)
 /* The roles of any thread; not to be told apart by the ways that led to them. */
 static __noinline int memory__roles(struct task_struct *task, u32 slot, struct role_set *ret_roles)
 {
-	actor__roles(task, slot, ret_roles);
+	actor__drop_asking(actor__roles(task, slot, ret_roles), slot, ret_roles);
 	for (int i = 0; i < ROLE_WORDS; i++)
 		ret_roles->words[i] = unknown64(ret_roles->words[i]);
 	return 0;

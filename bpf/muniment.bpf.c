@@ -21,6 +21,7 @@
 #include "bpf/names.bpf.h"
 #include "bpf/border.bpf.h"
 #include "bpf/ioctl.bpf.h"
+#include "bpf/library.bpf.h"
 #include "bpf/memory.bpf.h"
 #include "bpf/guard.bpf.h"
 #include "bpf/attach_lsm.bpf.h"

@@ -45,6 +45,7 @@ declare -A KIND=() LINE=() WHAT=() SPEC=()
 # evade NAME KIND LINE WHAT [KEY=VALUE…]: LINE is the words of the list of known ways that the case stands for. Keys:
 #   who=        intruders, in one word each (default: root, and of kind read also user)
 #   disk=       ext4 (default) or btrfs
+#   reader=     yes: $W/reader is a program of a role that may read; asked: of one that takes libraries of packages only
 #   native=     why it cannot be tried on the machine that the tests run on
 #   needs=      a function that prints what this kernel lacks, and fails
 #   entry=      words KEY=VALUE that the entry must have, beside what entry_default says
@@ -127,7 +128,10 @@ each() {
 # What each case finds: a record, another file, an empty directory; everybody may everything, as far as modes go.
 lay_out() {
 	echo "$MARKER" >"$R" && echo other >"$D/other" && echo outside >"$W/outside"
-	[[ -z ${SPEC[$CASE,reader]:-} ]] || cp "$EVADE/evade" "$W/reader"
+	case ${SPEC[$CASE,reader]:-} in
+	yes) cp "$EVADE/evade" "$W/reader" ;;
+	asked) cp "$HELPERS/loader" "$W/reader" && cp "$CASE_DIR/theft.so" "$W/" ;;
+	esac
 	! declare -F "layout_$CASE" >/dev/null || (cd "$W" && "layout_$CASE")
 }
 
@@ -280,15 +284,21 @@ skip_those_lacking() {
 }
 
 policy() {
-	local readers=''
-	add_reader() { [[ -z ${SPEC[$CASE,reader]:-} ]] || readers+=", $W/reader"; }
+	local readers='' asked=$CASE_DIR/asked
+	add_reader() {
+		case ${SPEC[$CASE,reader]:-} in
+		yes) readers+=", $W/reader" ;;
+		asked) asked+=", $W/reader" ;;
+		esac
+	}
 	PASS=guarded
 	each read add_reader
 	m_policy_of "$CASE_DIR/ext4/guarded/store$([[ ! -d $CASE_DIR/btrfs ]] || echo ", $CASE_DIR/btrfs/guarded/store")"
 	cat >>"$M/policy.d/policy.yaml" <<-END
 		  - {role: app, store: ehr, access: [list, read]}
+		  - {role: asked, store: ehr, access: [list, read]}
 	END
-	sed -i "s|^roles:|&\n  app: {programs: [$CASE_DIR/reader$readers]}|" "$M/policy.d/policy.yaml"
+	sed -i "s|^roles:|&\n  app: {programs: [$CASE_DIR/reader$readers]}\n  asked: {programs: [$asked], libraries: packaged}|" "$M/policy.d/policy.yaml"
 }
 
 guarded() {
@@ -332,7 +342,8 @@ mount -t tmpfs -o size=64m,mode=700 ledger "$M/ledger" || exit 1
 find_groups
 own_bpffs
 wrap_daemon
-cp "$EVADE/evade" "$CASE_DIR/reader"
+cp "$EVADE/evade" "$CASE_DIR/reader" && cp "$HELPERS/loader" "$CASE_DIR/asked"
+cc -DTHEFT -shared -fPIC -o "$CASE_DIR/theft.so" "$TREE/tests/guest/loader.c" || exit 1
 for cases in "$HERE"/cases/*.sh; do
 	# shellcheck source=/dev/null
 	. "$cases"

@@ -97,6 +97,15 @@ static const struct fake_file {
 	{"/opt/tool", NULL, 49, S_IFREG | 0775, 0, false, NULL},
 	{"/opt/owned", NULL, 50, S_IFREG | 0755, 1001, false, NULL},
 	{"/usr/bin/rsync", NULL, 51, S_IFREG | 0755, 0, false, NULL},
+	{"/opt/lab", NULL, 52, S_IFDIR | 0755, 0, false, NULL},
+	{"/opt/lab/libhl7.so", NULL, 53, S_IFREG | 0644, 0, false, NULL},
+	{"/opt/lab/libwide.so", NULL, 54, S_IFREG | 0666, 0, false, NULL},
+	{"/opt/lab/plugins", NULL, 55, S_IFDIR | 0755, 0, false, NULL},
+	{"/opt/lab/plugins/", "/opt/lab/plugins", 55, S_IFDIR | 0755, 0, false, NULL},
+	{"/opt/lab/plugins/a.so", NULL, 56, S_IFREG | 0644, 0, false, NULL},
+	{"/opt/lab/plugins/b.so", NULL, 57, S_IFREG | 0644, 0, false, NULL},
+	{"/opt/lab/plugins/more", NULL, 58, S_IFDIR | 0755, 0, false, NULL},
+	{"/lib64/ld-linux-x86-64.so.2", "/usr/lib/ld-linux-x86-64.so.2", 59, S_IFREG | 0755, 0, false, NULL},
 };
 
 #define FAKE_COUNT(a) (sizeof(a) / sizeof(*(a)))

@@ -339,6 +339,8 @@ static void *script_programs(void *arg)
 	wait_for("\"kind\":\"program_changed\"", 1);
 	side.program_gone = true;
 	wait_for("\"kind\":\"program_refused\"", 2);
+	side.library_changed = true;
+	wait_for("\"kind\":\"library_refused\"", 1);
 	end_keeper();
 	return NULL;
 }
@@ -357,6 +359,10 @@ static void test_programs(void **state)
 	write_policy("enforce", "");
 	assert_int_equal(count_entries("\"kind\":\"program_refused\""), 2);
 	assert_int_equal(count_entries("\"kind\":\"program_changed\""), 1);
+	assert_int_equal(
+		count_entries("\"path\":\"/usr/lib/libchanged.so.1\",\"reason\":\"content\",\"package\":"
+			      "\"case-tools\""),
+		1);
 	assert_int_equal(count_entries("\"reason\":\"missing\",\"roles\":[],\"refused\":[\"tool\"]"), 1);
 	/* printf one | sha256sum */
 	assert_int_equal(

@@ -22,6 +22,7 @@ static struct {
 	size_t page;
 	uint64_t sequence, ring;
 	bool prevents, adopted, kept, closed, canary_silent, apply_fails, program_gone;
+	bool library_changed;
 	unsigned applied;
 	uint64_t window;
 	struct held held;
@@ -119,6 +120,14 @@ void kernel_window(struct kernel *k, uint64_t until_boot_ns)
 {
 	(void)k;
 	side.window = until_boot_ns;
+}
+
+void kernel_watch_packaged(struct kernel *k, kernel_library_fn fn, void *ctx)
+{
+	(void)k;
+	if (side.library_changed)
+		fn(ctx, "/usr/lib/libchanged.so.1", "case-tools");
+	side.library_changed = false;
 }
 
 bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx)

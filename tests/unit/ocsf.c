@@ -343,6 +343,35 @@ static void test_guard(void **state)
 	}
 }
 
+/* A library that a role does not take, with that role and its line. */
+static void test_library(void **state)
+{
+	struct record_access *a = denied("usr/lib/evil.so");
+	json_t *json;
+
+	(void)state;
+	a->flags |= RECORD_FLAG_PATH_OUTSIDE | RECORD_FLAG_LIBRARY;
+	a->operations = OPERATION_BIT(OPERATION_EXECUTE);
+	a->store = STORE_LIBRARY;
+	a->reason = REASON_LIBRARY;
+	a->hook = HOOK_MMAP_FILE;
+	a->detail = 0;
+	json = entry(NULL);
+	ASSERT_AT(json, "class_uid", "1001");
+	ASSERT_AT(json, "activity_id", "2");
+	ASSERT_AT(json, "unmapped.muniment.store", "(library)");
+	ASSERT_AT(json, "unmapped.muniment.reason", "library");
+	ASSERT_AT(json, "unmapped.muniment.role", "database");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:8");
+	ASSERT_AT(json, "attacks.0.sub_technique.uid", "T1574.006");
+	assert_non_null(strstr(at(json, "message"), "evil.so into a program of the role database"));
+	json_decref(json);
+	a->detail = 999;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.role", "");
+	json_decref(json);
+}
+
 static void test_hostile(void **state)
 {
 	struct record_access *a = denied("a\"b\\c\n\x1b[31m/\xff\xfe.dcm");
@@ -554,6 +583,7 @@ int main(void)
 		cmocka_unit_test(test_activities),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_library),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_long_and_cut),
 		cmocka_unit_test(test_new_names),

@@ -175,7 +175,8 @@ static inline void fixture_no_names(void *ctx, enum policy_names kind, const cha
 	"    paths: [/srv/ehr]\n"                                                                            \
 	"    class: restricted\n"                                                                            \
 	"roles:\n"                                                                                           \
-	"  database: {users: [postgres], programs: [/usr/lib/postgresql/15/bin/postgres]}\n"                 \
+	"  database: {users: [postgres], programs: [/usr/lib/postgresql/15/bin/postgres], "                  \
+	"libraries: [/usr/lib/postgresql/15/bin/postgres]}\n"                                                \
 	"grants:\n"                                                                                          \
 	"  - {role: database, store: ehr, access: [list, read, write]}\n"
 

@@ -340,6 +340,47 @@ static void the_host_section(void **state)
 	policy_free(policy);
 }
 
+/* Who asks for libraries, and which are listed, a directory's each by itself. */
+static void libraries(void **state)
+{
+	static const char source[] =
+		"version: 1\nmode: enforce\n"
+		"stores: {s: {paths: [/srv/records]}, m: {paths: [/srv/dicom/archive], mode: monitor}}\n"
+		"roles:\n"
+		"  free: {programs: [/usr/bin/restic], libraries: any}\n"
+		"  packaged: {programs: [/usr/bin/restic], libraries: packaged}\n"
+		"  listed: {programs: [/usr/bin/rsync], libraries: [packaged, /opt/lab/plugins/, "
+		"/opt/lab/libhl7.so]}\n"
+		"  alone: {programs: [/usr/bin/rsync], libraries: [/opt/lab/libhl7.so, "
+		"/lib64/ld-linux-x86-64.so.2]}\n"
+		"grants:\n"
+		"  - {role: free, store: s, access: [read]}\n"
+		"  - {role: packaged, store: m, access: [read]}\n"
+		"  - {role: listed, store: m, access: [read]}\n"
+		"  - {role: listed, store: s, access: [read]}\n"
+		"  - {role: alone, store: s, access: [list]}\n";
+	struct policy *policy = policy_new();
+	struct policy_image *image = NULL;
+
+	(void)state;
+	assert_int_equal(policy_add_text(policy, "l.yaml", source, sizeof(source) - 1), 0);
+	assert_int_equal(policy_check(policy, &fake_env), 0);
+	assert_int_equal(policy_compile(policy, &image), 0);
+	assert_int_equal(bits(&image->asking), 1 << 1 | 1 << 2 | 1 << 3);
+	assert_int_equal(bits(&image->packaged), 1 << 1 | 1 << 2);
+	assert_int_equal(bits(&image->asking_enforced), 1 << 2 | 1 << 3);
+	assert_int_equal(image->roles[2].line, 7);
+	assert_int_equal(image->n_libraries, 4);
+	assert_string_equal(image->libraries[0].path, "/opt/lab/libhl7.so");
+	assert_int_equal(bits(&image->libraries[0].found.roles), 1 << 2 | 1 << 3);
+	assert_string_equal(image->libraries[1].path, "/opt/lab/plugins/a.so");
+	assert_int_equal(bits(&image->libraries[1].found.roles), 1 << 2);
+	assert_string_equal(image->libraries[2].path, "/opt/lab/plugins/b.so");
+	assert_string_equal(image->libraries[3].path, "/usr/lib/ld-linux-x86-64.so.2");
+	policy_image_free(image);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +391,7 @@ int main(void)
 		cmocka_unit_test(senseless_questions_are_refused),
 		cmocka_unit_test(the_last_role_counts),
 		cmocka_unit_test(the_host_section),
+		cmocka_unit_test(libraries),
 	};
 
 	return cmocka_run_group_tests_name("policy compile", tests, set_up, tear_down);

@@ -211,12 +211,62 @@ static int tear_down(void **state)
 	return system(command);
 }
 
+struct listed {
+	unsigned n;
+	char last[160];
+};
+
+static int count_file(void *ctx, const char *package, const char *path, const uint8_t md5[CONTENT_MD5_SIZE])
+{
+	struct listed *listed = ctx;
+
+	assert_int_equal(md5[0], 0x90);
+	listed->n++;
+	snprintf(listed->last, sizeof(listed->last), "%s %s", package, path);
+	return listed->n == 4 ? -E2BIG : 0;
+}
+
+static bool is_shared_object(void *ctx, const char *path)
+{
+	(void)ctx;
+	return packages_is_shared_object(path);
+}
+
+#define SUM "900150983cd24fb0d6963f7d28e17f72"
+
+static void test_shared_objects(void **state)
+{
+	struct listed listed = {0};
+	const struct packages_each each = {is_shared_object, count_file, &listed};
+
+	(void)state;
+	assert_true(packages_is_shared_object("/usr/lib/libz.so.1.2.13"));
+	assert_true(packages_is_shared_object("/usr/lib/gconv/UTF-16.so"));
+	assert_false(packages_is_shared_object("/usr/share/doc/x.so.d/README.source"));
+	assert_false(packages_is_shared_object("/usr/lib/libz.a"));
+	file_make_dirs(path_of("files/info"), 0755);
+	write_file("files/info/libz:amd64.md5sums",
+		   SUM "  usr/lib/libz.so.1.2.13\n" SUM "  usr/share/doc/libz\n" SUM
+		       " usr/lib/one-blank.so\n" SUM "  no-end.so");
+	write_file("files/info/libz:amd64.list", SUM "  usr/lib/not-a-sum.so\n");
+	write_file("files/info/empty.md5sums", "");
+	write_file("files/info/short.md5sums", "9001  usr/lib/short.so\nz" SUM "  a.so\n");
+	assert_int_equal(packages_files(path_of("files"), &each), 0);
+	assert_int_equal(listed.n, 1);
+	assert_string_equal(listed.last, "libz:amd64 /usr/lib/libz.so.1.2.13");
+	write_file("files/info/many.md5sums", SUM "  a.so\n" SUM "  b.so\n" SUM "  c.so\n" SUM "  d.so\n");
+	listed.n = 0;
+	assert_int_equal(packages_files(path_of("files"), &each), -E2BIG);
+	assert_int_equal(packages_files(path_of("none"), &each), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_digests),	 cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_settling), cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_packages), cmocka_unit_test(test_no_packages),
+		cmocka_unit_test(test_digests),	       cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_settling),       cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_packages),       cmocka_unit_test(test_no_packages),
+		cmocka_unit_test(test_shared_objects),
 	};
 
 	return cmocka_run_group_tests_name("policy content", tests, set_up, tear_down);

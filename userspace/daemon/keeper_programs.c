@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Programs that changed, and what the ledger says of them: see keeper.h. */
+/* Programs and libraries that changed, and what the ledger says of them: see keeper.h. */
 #include "daemon/keeper.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -44,7 +45,7 @@ static void add_digest(struct buf *b, const char *key, const struct program_foun
 }
 
 /* before: what lay there, NULL when that is not known. */
-static void tell_program(struct keeper *k, const struct image_program *program,
+static void tell_program(struct keeper *k, bool library, const struct image_program *program,
 			 const struct program_found *before)
 {
 	static const struct role_set nobody;
@@ -52,7 +53,15 @@ static void tell_program(struct keeper *k, const struct image_program *program,
 	bool accepted = image_program_accepted(program);
 	struct buf *b;
 
-	if (accepted) {
+	if (library && accepted) {
+		log_info("library %s: changed, and accepted", program->path);
+		b = recorder_event(k->recorder, OCSF_LIBRARY_CHANGED,
+				   "a library was changed or replaced; its roles accept what it is now");
+	} else if (library) {
+		log_error("library %s: %s: it may not be loaded", program->path, reason_of(program));
+		b = recorder_event(k->recorder, OCSF_LIBRARY_REFUSED,
+				   "a library is not what the policy accepts; it may not be loaded");
+	} else if (accepted) {
 		log_info("program %s: changed, and accepted", program->path);
 		b = recorder_event(k->recorder, OCSF_PROGRAM_CHANGED,
 				   "a program was changed or replaced; its roles accept what it is now");
@@ -81,29 +90,72 @@ static bool differs(const struct program_found *a, const struct program_found *b
 	return a->state != b->state || memcmp(a->content.sha256, b->content.sha256, POLICY_DIGEST_SIZE) != 0;
 }
 
-void keeper_tell_programs(struct keeper *k)
+static int compare_path(const void *path, const void *program)
 {
-	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder)),
-				  *former = ocsf_former_policy(recorder_ocsf(k->recorder));
+	return strcmp(path, ((const struct image_program *)program)->path);
+}
 
-	for (size_t i = 0; i < image->n_programs; i++) {
-		const struct image_program *program = &image->programs[i], *was = NULL;
-		long at = former ? policy_image_program_by_path(former, program->path) : -1;
+static const struct image_program *find_program(const struct policy_image *image, bool library,
+						const char *path)
+{
+	size_t n = library ? image->n_libraries : image->n_programs;
+	const struct image_program *list = library ? image->libraries : image->programs;
+
+	return n ? bsearch(path, list, n, sizeof(*list), compare_path) : NULL;
+}
+
+static void tell_list(struct keeper *k, bool library, const struct image_program *list, size_t n)
+{
+	const struct policy_image *former = ocsf_former_policy(recorder_ocsf(k->recorder));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct image_program *program = &list[i],
+					   *was = former ? find_program(former, library, program->path)
+							 : NULL;
 		bool accepted = image_program_accepted(program), changed;
 
 		if (program->found.state == PROGRAM_BUSY) /* told of when it is known */
 			continue;
-		was = at >= 0 ? &former->programs[at] : NULL;
 		changed = was &&
 			  (differs(&program->found, &was->found) || accepted != image_program_accepted(was));
 		if (changed || (!was && !accepted))
-			tell_program(k, program, was ? &was->found : NULL);
+			tell_program(k, library, program, was ? &was->found : NULL);
 	}
+}
+
+void keeper_tell_programs(struct keeper *k)
+{
+	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder));
+
+	tell_list(k, false, image->programs, image->n_programs);
+	tell_list(k, true, image->libraries, image->n_libraries);
 }
 
 static void on_changed(void *ctx, const struct image_program *program, const struct program_found *before)
 {
-	tell_program(ctx, program, before);
+	struct keeper *k = ctx;
+	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder));
+	bool library = program >= image->libraries && program < image->libraries + image->n_libraries;
+
+	tell_program(k, library, program, before);
+}
+
+static void on_library(void *ctx, const char *path, const char *package)
+{
+	struct keeper *k = ctx;
+	struct buf *b;
+
+	log_error("library %s: not what its package %s brought: it may not be loaded where packaged ones are "
+		  "asked for",
+		  path, package);
+	b = recorder_event(
+		k->recorder, OCSF_LIBRARY_REFUSED,
+		"a library is not what its package brought; it may not be loaded where that is asked for");
+	json_str(b, "path", path);
+	json_str(b, "reason", "content");
+	json_str(b, "package", package);
+	json_u64(b, "generation", k->generation);
+	keeper_event_end(k);
 }
 
 void keeper_watch_programs(struct keeper *k)
@@ -112,4 +164,5 @@ void keeper_watch_programs(struct keeper *k)
 
 	if (kernel_watch_programs(k->kernel, ocsf_policy_programs(ocsf), on_changed, k))
 		ocsf_programs_changed(ocsf);
+	kernel_watch_packaged(k->kernel, on_library, k);
 }

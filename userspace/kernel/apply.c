@@ -72,6 +72,8 @@ static int clear_idle_slot(struct filling *f)
 	if (!err)
 		err = clear_slot(skel->maps.roles_by_program, offsetof(struct object_key, slot), f->slot);
 	if (!err)
+		err = clear_slot(skel->maps.library_roles, offsetof(struct object_key, slot), f->slot);
+	if (!err)
 		err = clear_slot(skel->maps.stores_by_object, offsetof(struct object_key, slot), f->slot);
 	if (!err)
 		err = clear_slot(skel->maps.rules_by_device, offsetof(struct device_key, slot), f->slot);
@@ -405,7 +407,7 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 {
 	struct control *control = &k->skel->data_control->control;
 	struct filling f = {.k = k, .image = image, .slot = 1 - epoch_slot(control->epoch)};
-	struct kernel_programs programs = {0};
+	struct kernel_programs programs = {0}, listed = {0};
 	int err;
 
 	f.policy = &control->slots[f.slot];
@@ -418,7 +420,11 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 	if (!err)
 		err = fill_people(&f);
 	if (!err)
-		err = kernel_fill_programs(k, image, f.slot, &programs);
+		err = kernel_fill_programs(k, image, false, f.slot, &programs);
+	if (!err)
+		err = kernel_fill_programs(k, image, true, f.slot, &listed);
+	if (!err)
+		err = kernel_fill_libraries(k, image, f.slot);
 	if (!err)
 		err = fill_stores(&f);
 	if (!err)
@@ -429,12 +435,15 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 	if (err) {
 		kernel_roots_free(&f.roots);
 		kernel_programs_free(&programs);
+		kernel_programs_free(&listed);
 		return err;
 	}
 	switch_to(&f, generation);
 	keep_roots(k, &f.roots, generation);
 	kernel_programs_free(&k->programs);
+	kernel_programs_free(&k->listed);
 	k->programs = programs;
+	k->listed = listed;
 	if (f.marked)
 		log_info("%llu files of several names are guarded by inode", (unsigned long long)f.marked);
 	return 0;

@@ -82,6 +82,13 @@ typedef void (*kernel_changed_fn)(void *ctx, const struct image_program *program
 				  const struct program_found *before);
 bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx);
 
+/*
+ * Goes on with the libraries that packages bring, for a few milliseconds: digests what is new or has changed. Of each
+ * whose content is not what its package brought, fn is told. To be called a few times a second.
+ */
+typedef void (*kernel_library_fn)(void *ctx, const char *path, const char *package);
+void kernel_watch_packaged(struct kernel *k, kernel_library_fn fn, void *ctx);
+
 /* Attaches every operation by its mechanism; then detaches links that an earlier daemon left. 0 or -errno. */
 int kernel_attach(struct kernel *k);
 

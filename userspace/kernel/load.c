@@ -177,6 +177,7 @@ static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
 		return -errno;
 	kernel_select(skel, mechanism, net, k->btf);
 	skel->rodata->net = net;
+	skel->rodata->watches = mechanism != MECHANISM_TRACING;
 	skel->rodata->instance = k->instance;
 	skel->rodata->loader_tgid = (uint32_t)getpid();
 	err = set_pins(skel, k->pin_dir);
@@ -343,6 +344,8 @@ void kernel_close(struct kernel *k, bool keep)
 	kernel_roots_free(&k->roots[0]);
 	kernel_roots_free(&k->roots[1]);
 	kernel_programs_free(&k->programs);
+	kernel_programs_free(&k->listed);
+	kernel_packaged_free(k->packaged);
 	free(k);
 }
 

@@ -49,6 +49,20 @@ static bool any_role(const struct role_set *roles)
 	return memcmp(roles, &nobody, sizeof(nobody)) != 0;
 }
 
+/* The image's side of them. */
+static struct image_program *list_of(const struct policy_image *image, const struct kernel_programs *programs,
+				     size_t *ret_n)
+{
+	*ret_n = programs->libraries ? image->n_libraries : image->n_programs;
+	return programs->libraries ? image->libraries : image->programs;
+}
+
+static int map_of(const struct kernel *k, const struct kernel_programs *programs)
+{
+	return bpf_map__fd(programs->libraries ? k->skel->maps.library_roles
+					       : k->skel->maps.roles_by_program);
+}
+
 static const struct content *known_content(const struct kernel_programs *known, const struct identified *id)
 {
 	for (size_t i = 0; i < known->n; i++) {
@@ -65,8 +79,10 @@ static const struct content *known_content(const struct kernel_programs *known, 
  * without a trace in the ctime), and its ctime is old enough to tell the next change. PROGRAM_FOUND, PROGRAM_BUSY
  * or PROGRAM_UNREADABLE.
  */
-static enum program_state settle(struct kernel *k, int fd, const struct stat *st, struct kernel_program *p)
+static enum program_state settle(struct kernel *k, bool library, int fd, const struct stat *st,
+				 struct kernel_program *p)
 {
+	const struct kernel_programs *known = library ? &k->listed : &k->programs;
 	const struct content *content;
 	struct identified before, after;
 
@@ -79,7 +95,7 @@ static enum program_state settle(struct kernel *k, int fd, const struct stat *st
 	p->stamp = before.stamp;
 	if (before.writers || content_unsettled_ns(st))
 		return PROGRAM_BUSY;
-	content = known_content(&k->programs, &before);
+	content = known_content(known, &before);
 	if (content)
 		p->content = *content;
 	else if (content_read(fd, &p->content))
@@ -105,8 +121,8 @@ static void find_package(const struct image_program *program, const struct conte
 }
 
 /* Looks at what lies under the program's path, and finds which roles accept it. */
-static void look(struct kernel *k, const struct image_program *program, struct kernel_program *p,
-		 struct program_found *ret_found)
+static void look(struct kernel *k, bool library, const struct image_program *program,
+		 struct kernel_program *p, struct program_found *ret_found)
 {
 	struct program_found found = {.state = PROGRAM_MISSING};
 	int fd = open(program->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -120,7 +136,7 @@ static void look(struct kernel *k, const struct image_program *program, struct k
 	if (!(fd < 0 ? lstat(program->path, &st) : fstat(fd, &st)))
 		found.key = content_key(&st);
 	if (fd >= 0) {
-		found.state = settle(k, fd, &st, p);
+		found.state = settle(k, library, fd, &st, p);
 		close(fd);
 	}
 	if (found.state == PROGRAM_FOUND) {
@@ -129,6 +145,20 @@ static void look(struct kernel *k, const struct image_program *program, struct k
 		image_program_roles(program, found.content.sha256, found.package.name[0], &found.roles);
 	}
 	*ret_found = found;
+}
+
+/* The libraries of a program are asked for from its exec on, whether or not it is accepted by then. */
+static void ask_libraries(struct kernel *k, const struct policy_image *image,
+			  const struct image_program *program, const struct object_id *id, uint32_t slot,
+			  struct program_roles *value)
+{
+	struct policy_slot *policy = &k->skel->data_control->control.slots[slot];
+	uint32_t bit = decide_filter_bit(id->ino);
+
+	for (int w = 0; w < ROLE_WORDS; w++)
+		value->asking.words[w] |= program->named.words[w] & image->asking.words[w];
+	if (any_role(&value->asking))
+		__atomic_or_fetch(&policy->programs[bit / 64], 1ull << bit % 64, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -140,20 +170,26 @@ static int place(struct kernel *k, const struct policy_image *image, const struc
 {
 	struct object_key key = {.id = *id, .slot = slot};
 	struct program_roles value = {0};
+	size_t n;
+	const struct image_program *list = list_of(image, programs, &n);
 
 	if (!id->ino)
 		return 0;
-	for (size_t i = 0; i < programs->n; i++) {
+	for (size_t i = 0; i < programs->n && i < n; i++) {
 		const struct kernel_program *p = &programs->items[i];
 
-		if (!p->known || !same_object(&p->id, id))
+		if (!same_object(&p->id, id))
+			continue;
+		if (!programs->libraries)
+			ask_libraries(k, image, &list[i], id, slot, &value);
+		if (!p->known)
 			continue;
 		for (int w = 0; w < ROLE_WORDS; w++)
-			value.roles.words[w] |= image->programs[i].found.roles.words[w];
+			value.roles.words[w] |= list[i].found.roles.words[w];
 		if (any_role(&value.roles))
 			value.stamp = p->stamp;
 	}
-	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.roles_by_program), &key, &value, BPF_ANY);
+	return bpf_map_update_elem(map_of(k, programs), &key, &value, BPF_ANY);
 }
 
 static void note_roles(struct kernel_program *p, const struct program_found *found)
@@ -197,7 +233,8 @@ static bool is_running(struct kernel *k, const struct kernel_former *was, struct
  * roles. Losing its name changed its ctime; being executed, it cannot have been written. Notes it, so that the next
  * policy keeps it, too.
  */
-static void keep_running(struct kernel *k, const char *path, const struct kernel_former *was,
+static void keep_running(struct kernel *k, const struct policy_image *image,
+			 const struct image_program *program, const struct kernel_former *was,
 			 const struct role_set *roles, uint32_t slot, struct kernel_programs *programs)
 {
 	struct object_key key = {.id = was->id, .slot = slot};
@@ -211,6 +248,7 @@ static void keep_running(struct kernel *k, const char *path, const struct kernel
 		bpf_map_delete_elem(map, &key);
 		return;
 	}
+	ask_libraries(k, image, program, &was->id, slot, &value);
 	bpf_map_update_elem(map, &key, &value, BPF_ANY);
 	if (programs->n_replaced == REPLACED_MAX) /* scripts pile up: until the next policy, then */
 		return;
@@ -219,7 +257,7 @@ static void keep_running(struct kernel *k, const char *path, const struct kernel
 		return;
 	programs->replaced = replaced;
 	replaced += programs->n_replaced;
-	*replaced = (struct kernel_replaced){strdup(path), *was};
+	*replaced = (struct kernel_replaced){strdup(program->path), *was};
 	programs->n_replaced += replaced->path != NULL;
 }
 
@@ -238,7 +276,7 @@ static void carry_over(struct kernel *k, const struct policy_image *image, const
 	image_program_roles(&image->programs[at], was->found.content.sha256, was->found.package.name[0],
 			    &roles);
 	if (any_role(&roles))
-		keep_running(k, path, was, &roles, slot, programs);
+		keep_running(k, image, &image->programs[at], was, &roles, slot, programs);
 }
 
 static void carry_all(struct kernel *k, const struct policy_image *image, uint32_t slot,
@@ -253,24 +291,27 @@ static void carry_all(struct kernel *k, const struct policy_image *image, uint32
 		carry_over(k, image, former->replaced[i].path, &former->replaced[i].was, slot, programs);
 }
 
-int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t slot,
+int kernel_fill_programs(struct kernel *k, struct policy_image *image, bool libraries, uint32_t slot,
 			 struct kernel_programs *ret_programs)
 {
-	struct kernel_programs programs = {.packages_ns = packages_changed_ns(PACKAGES_DIR)};
+	struct kernel_programs programs = {.libraries = libraries,
+					   .packages_ns = packages_changed_ns(PACKAGES_DIR)};
+	size_t n;
+	struct image_program *list = list_of(image, &programs, &n);
 	int err = 0;
 
-	programs.items = calloc(image->n_programs + 1, sizeof(*programs.items));
+	programs.items = calloc(n + 1, sizeof(*programs.items));
 	if (!programs.items)
 		return -ENOMEM;
-	for (; programs.n < image->n_programs && !err; programs.n++) {
+	for (; programs.n < n && !err; programs.n++) {
 		struct kernel_program *p = &programs.items[programs.n];
-		struct image_program *program = &image->programs[programs.n];
+		struct image_program *program = &list[programs.n];
 
 		p->path = strdup(program->path);
 		if (!p->path)
 			err = -ENOMEM;
 		memcpy(p->package, program->found.package.name, sizeof(p->package));
-		look(k, program, p, &program->found);
+		look(k, libraries, program, p, &program->found);
 		p->told = program->found;
 		if (program->found.state == PROGRAM_BUSY)
 			p->busy_ns = monotonic_ns();
@@ -282,7 +323,8 @@ int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t 
 		kernel_programs_free(&programs);
 		return err;
 	}
-	carry_all(k, image, slot, &programs);
+	if (!libraries)
+		carry_all(k, image, slot, &programs);
 	*ret_programs = programs;
 	return 0;
 }
@@ -295,30 +337,30 @@ static bool is_news(const struct program_found *now, const struct program_found 
 }
 
 /* Program i is not, or may not be, what it was. */
-static void look_again(struct kernel *k, struct policy_image *image, size_t i, kernel_changed_fn fn,
-		       void *ctx)
+static void look_again(struct kernel *k, struct policy_image *image, struct kernel_programs *programs,
+		       size_t i, kernel_changed_fn fn, void *ctx)
 {
 	uint32_t slot = epoch_slot(k->skel->data_control->control.epoch);
-	struct kernel_program *p = &k->programs.items[i];
+	struct kernel_program *p = &programs->items[i];
 	const struct program_found told = p->told;
-	struct image_program *program = &image->programs[i];
+	size_t n;
+	struct image_program *program = &list_of(image, programs, &n)[i];
 	struct program_found found;
 	bool tell;
 	int err;
 
-	look(k, program, p, &found);
+	look(k, programs->libraries, program, p, &found);
 	program->found = found;
 	if (found.state == PROGRAM_BUSY && !p->busy_ns)
 		p->busy_ns = monotonic_ns();
 	tell = found.state != PROGRAM_BUSY || monotonic_ns() - p->busy_ns > KERNEL_BUSY_MS * 1000000ull;
 	if (found.state != PROGRAM_BUSY) {
-		if (p->had_roles && !same_object(&p->former.id, &p->id))
-			keep_running(k, program->path, &p->former, &p->former.found.roles, slot,
-				     &k->programs);
+		if (!programs->libraries && p->had_roles && !same_object(&p->former.id, &p->id))
+			keep_running(k, image, program, &p->former, &p->former.found.roles, slot, programs);
 		note_roles(p, &found);
 		p->busy_ns = 0;
 	}
-	err = place(k, image, &k->programs, &p->id, slot);
+	err = place(k, image, programs, &p->id, slot);
 	if (err)
 		log_error("%s: cannot give the program its roles: %s", program->path, strerror(-err));
 	if (!tell || !is_news(&found, &told))
@@ -327,14 +369,15 @@ static void look_again(struct kernel *k, struct policy_image *image, size_t i, k
 	fn(ctx, program, &told);
 }
 
-bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx)
+bool kernel_watch_list(struct kernel *k, struct policy_image *image, struct kernel_programs *programs,
+		       bool packages, kernel_changed_fn fn, void *ctx)
 {
-	uint64_t packages_ns = packages_changed_ns(PACKAGES_DIR);
-	bool packages = packages_ns != k->programs.packages_ns, changed = false;
+	size_t n;
+	const struct image_program *list = list_of(image, programs, &n);
+	bool changed = false;
 
-	k->programs.packages_ns = packages_ns;
-	for (size_t i = 0; i < k->programs.n && i < image->n_programs; i++) {
-		const struct image_program *program = &image->programs[i];
+	for (size_t i = 0; i < programs->n && i < n; i++) {
+		const struct image_program *program = &list[i];
 		struct content_key key = {0};
 		struct stat st;
 
@@ -343,11 +386,22 @@ bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_
 		if (content_key_equal(&key, &program->found.key) && program->found.state != PROGRAM_BUSY &&
 		    !(packages && any_role(&program->packaged) && !image_program_accepted(program)))
 			continue;
-		look_again(k, image, i, fn, ctx);
+		look_again(k, image, programs, i, fn, ctx);
 		changed = true;
 	}
-	/* Kept answers are void. After the map: who finds the new epoch finds the new roles. */
+	return changed;
+}
+
+bool kernel_watch_programs(struct kernel *k, struct policy_image *image, kernel_changed_fn fn, void *ctx)
+{
+	uint64_t packages_ns = packages_changed_ns(PACKAGES_DIR);
+	bool packages = packages_ns != k->programs.packages_ns, changed;
+
+	k->programs.packages_ns = packages_ns;
+	changed = kernel_watch_list(k, image, &k->programs, packages, fn, ctx);
+	/* Kept answers are void. After the map: who finds the new epoch finds the new roles. Libraries are in no
+	 * answer. */
 	if (changed)
 		__atomic_add_fetch(&k->skel->data_control->control.epoch, EPOCH_STEP, __ATOMIC_SEQ_CST);
-	return changed;
+	return kernel_watch_list(k, image, &k->listed, packages, fn, ctx) || changed;
 }

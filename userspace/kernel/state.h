@@ -53,6 +53,7 @@ struct kernel_program {
 };
 
 struct kernel_programs {
+	bool libraries; /* they are those of the image, not its programs */
 	struct kernel_program *items;
 	size_t n;
 	struct kernel_replaced *replaced;
@@ -76,6 +77,8 @@ struct kernel {
 	unsigned n_serving;
 	struct kernel_roots roots[2]; /* of the policy in force, and of the one before */
 	struct kernel_programs programs;
+	struct kernel_programs listed; /* libraries that roles list */
+	struct packaged *packaged;     /* libraries that packages bring; NULL while no role takes them */
 	char canary_path[PATH_MAX];
 	int canary_fd;	       /* opened before any rule held, for the read probe */
 	unsigned canary_asked; /* with tracing: probes whose record has not come back */
@@ -108,12 +111,23 @@ int kernel_identify_path(struct kernel *k, const char *path, struct identified *
 /* --- programs.c --- */
 
 /*
- * Finds every program of the image and fills roles_by_program of a slot, which is empty. What lies there, and which
- * roles accept it, goes to image->programs[i].found. *ret_programs is the caller's. 0 or -errno.
+ * Finds every program of the image, or every library that it lists, and fills roles_by_program (library_roles) of a slot,
+ * which is empty. What lies there, and which roles accept it, goes to image->programs[i].found. *ret_programs is the
+ * caller's. 0 or -errno.
  */
-int kernel_fill_programs(struct kernel *k, struct policy_image *image, uint32_t slot,
+int kernel_fill_programs(struct kernel *k, struct policy_image *image, bool libraries, uint32_t slot,
 			 struct kernel_programs *ret_programs);
+/* Looks at them as kernel_watch_programs does. packages: the package database has changed. */
+bool kernel_watch_list(struct kernel *k, struct policy_image *image, struct kernel_programs *programs,
+		       bool packages, kernel_changed_fn fn, void *ctx);
 void kernel_programs_free(struct kernel_programs *programs);
+
+/* --- libraries.c --- */
+
+/* What the slot's policy says of libraries, and libraries that packages bring, those first that the programs of the roles
+ * that take them load. The listed ones have been filled in. 0 or -errno. */
+int kernel_fill_libraries(struct kernel *k, const struct policy_image *image, uint32_t slot);
+void kernel_packaged_free(struct packaged *packaged);
 
 /* --- running.c --- */
 

@@ -241,6 +241,7 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_VOLUME] = "volume",
 		[REASON_OWN] = "own",
 		[REASON_HOST] = "host",
+		[REASON_LIBRARY] = "library",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

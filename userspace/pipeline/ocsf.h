@@ -88,7 +88,9 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(MAINTENANCE, "maintenance", 99, 3, true, true)                                                     \
 	X(MAINTENANCE_END, "maintenance_end", 99, 2, false, true)                                            \
 	X(PROGRAM_CHANGED, "program_changed", 8, 1, false, true)                                             \
-	X(PROGRAM_REFUSED, "program_refused", 99, 4, true, false)
+	X(PROGRAM_REFUSED, "program_refused", 99, 4, true, false)                                            \
+	X(LIBRARY_CHANGED, "library_changed", 8, 1, false, true)                                             \
+	X(LIBRARY_REFUSED, "library_refused", 99, 4, true, false)
 
 enum ocsf_kind {
 	OCSF_INVALID = 0,

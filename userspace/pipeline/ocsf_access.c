@@ -53,13 +53,16 @@ static const struct activity
 static const struct activity create = ACTIVITY(1, "create"), link_ = ACTIVITY(1, "link"),
 			     read_ = ACTIVITY(2, "read"), update = ACTIVITY(3, "write"),
 			     delete = ACTIVITY(4, "delete"), rename_ = ACTIVITY(5, "rename"),
-			     attributes = ACTIVITY(6, "change attributes of"), open_ = ACTIVITY(14, "open");
+			     attributes = ACTIVITY(6, "change attributes of"), open_ = ACTIVITY(14, "open"),
+			     load = ACTIVITY(2, "load");
 
 /* First what the hook itself says, then the gravest operation. */
 static const struct activity *activity_of(const struct record_access *a)
 {
 	if (a->target_tgid)
 		return a->hook == HOOK_CORE_DUMP ? &dump : &attach;
+	if (a->store == STORE_LIBRARY)
+		return &load;
 	if (a->hook == HOOK_INODE_LINK)
 		return &link_;
 	if (a->hook == HOOK_INODE_RENAME)
@@ -99,6 +102,8 @@ static const char *store_name(const struct ocsf_policy *policy, uint32_t store)
 		return "(monitor)";
 	if (store == STORE_HOST)
 		return "(host)";
+	if (store == STORE_LIBRARY)
+		return "(library)";
 	return policy && store < policy->image->n_stores ? policy->image->stores[store].name : "(unknown)";
 }
 
@@ -107,7 +112,8 @@ static const char *root_of(const struct ocsf *o, const struct record_access *a,
 			   const struct ocsf_policy *policy)
 {
 	if ((a->flags & RECORD_FLAG_PATH_OUTSIDE) ||
-	    (a->store >= STORES_MAX && a->store != STORE_OWN && a->store != STORE_OWN_SECRET))
+	    (a->store >= STORES_MAX && a->store != STORE_OWN && a->store != STORE_OWN_SECRET &&
+	     a->store != STORE_LIBRARY))
 		return NULL;
 	if (o->root_path)
 		return o->root_path(o->root_ctx, a->policy_generation, a->root);
@@ -268,7 +274,7 @@ static void add_flags(struct buf *b, unsigned flags)
 		{RECORD_FLAG_PATH_CUT, "path_cut"},	  {RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
 		{RECORD_FLAG_MONITOR, "monitor"},	  {RECORD_FLAG_EXE_CHANGED, "exe_changed"},
 		{RECORD_FLAG_NO_CACHE, "no_cache"},	  {RECORD_FLAG_PROGRAM_CHANGED, "program_changed"},
-		{RECORD_FLAG_INTERPRETED, "interpreted"},
+		{RECORD_FLAG_INTERPRETED, "interpreted"}, {RECORD_FLAG_LIBRARY, "library"},
 	};
 
 	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME | RECORD_FLAG_FOLDED)))
@@ -336,10 +342,19 @@ static void add_rule(struct ocsf *o, const char *key, const struct policy_image 
 	json_strn(b, key, o->text.data ? o->text.data : "", o->text.len);
 }
 
+/* The role that does not take a library; NULL for other records. */
+static const struct image_role *role_of(const struct record_access *a, const struct ocsf_policy *policy)
+{
+	return policy && a->store == STORE_LIBRARY && a->detail < policy->image->n_roles
+		       ? &policy->image->roles[a->detail]
+		       : NULL;
+}
+
 static void add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
 			 const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b)
 {
 	const struct image_grant *grant = NULL;
+	const struct image_role *role;
 
 	ADD_LITERAL(b, ",\"unmapped\":{\"muniment\":{\"store\":");
 	/* Names of stores are checked by the policy; unknown ones are ours. */
@@ -362,6 +377,11 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 	else if (rich && policy && a->store < policy->image->n_stores)
 		add_rule(o, "rule", policy->image, policy->image->stores[a->store].file,
 			 policy->image->stores[a->store].line, b);
+	role = role_of(a, policy);
+	if (role) {
+		json_str(b, "role", role->name);
+		add_rule(o, "rule", policy->image, role->file, role->line, b);
+	}
 	if (rich) {
 		json_str(b, "wanted", a->wanted == VERDICT_ALLOW ? "allow" : "deny");
 		json_str(b, "enforced", decode_enforced_text(a->enforced));
@@ -412,6 +432,9 @@ static const char *technique_of(const struct record_access *a)
 			SUB_TECHNIQUE("T1547.006", "Kernel Modules and Extensions");
 	if (a->hook == HOOK_LOCKED_DOWN)
 		return techniques[OPERATION_READ];
+	if (a->store == STORE_LIBRARY)
+		return TECHNIQUE("T1574", "Hijack Execution Flow")
+			SUB_TECHNIQUE("T1574.006", "Dynamic Linker Hijacking");
 	if (ocsf_is_guard(a))
 		return TECHNIQUE("T1685", "Disable or Modify Tools");
 	if (a->target_tgid && a->hook != HOOK_CORE_DUMP)
@@ -532,6 +555,12 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 		return;
 	}
 	add_printable(out, o->path.data, o->path.len);
+	if (a->store == STORE_LIBRARY) {
+		const struct image_role *role = role_of(a, policy);
+
+		buf_printf(out, " into a program of the role %s", role ? role->name : "(unknown)");
+		return;
+	}
 	if (a->target_tgid)
 		buf_printf(out, "[%u], which may reach", a->target_tgid);
 	else

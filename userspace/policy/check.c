@@ -31,6 +31,11 @@ static void free_role(struct policy_role *role)
 		free(role->programs[i].digests);
 	}
 	free(role->programs);
+	for (size_t i = 0; i < role->libraries.n; i++) {
+		policy_path_info_clear(&role->libraries.items[i].info.path);
+		free(role->libraries.items[i].digests);
+	}
+	free(role->libraries.items);
 	free(role->users.items);
 	free(role->groups.items);
 }
@@ -80,7 +85,10 @@ static struct policy_place first_beyond(const struct policy *policy, size_t max,
 
 	for (size_t i = 0; i < policy->n_roles; i++) {
 		const struct policy_role *role = &policy->roles[i];
-		size_t here = what == 'u' ? role->users.n : what == 'g' ? role->groups.n : role->n_programs;
+		size_t here = what == 'u'   ? role->users.n
+			      : what == 'g' ? role->groups.n
+			      : what == 'p' ? role->n_programs
+					    : role->libraries.n;
 
 		if (n <= max && n + here > max)
 			at = role->name.at;
@@ -116,6 +124,8 @@ static bool check_limits(struct checker *ck)
 	good &= check_limit(ck, n, USERS_MAX, "users in roles", at);
 	at = first_beyond(policy, GROUPS_MAX, &n, 'g');
 	good &= check_limit(ck, n, GROUPS_MAX, "groups in roles", at);
+	at = first_beyond(policy, LIBRARIES_MAX, &n, 'l');
+	good &= check_limit(ck, n, LIBRARIES_MAX, "libraries in roles", at);
 	at = first_beyond(policy, PROGRAMS_MAX, &n, 'p');
 	return check_limit(ck, n, PROGRAMS_MAX, "programs in roles", at) && good;
 }

@@ -27,8 +27,15 @@ void check_stores(struct checker *ck);
 void check_roles(struct checker *ck);
 void check_host(struct checker *ck);
 
-/* Programs, for check_roles. */
+/* Programs and their libraries, for check_roles. */
 void check_programs(struct checker *ck);
+void check_libraries(struct checker *ck);
+
+/* Does the file have a content that the policy accepts? what: "program", "library". If not, the policy is good all the
+ * same. */
+void check_content(struct checker *ck, struct policy_program *program, const char *what);
+/* It cannot be looked at. expected: "an existing program file". */
+void check_report_file(struct checker *ck, const struct policy_program *program, const char *what, int rc);
 
 /* Lists the members of a group, once for each group. */
 void membership_gather(struct checker *ck, const struct policy_principal *group);

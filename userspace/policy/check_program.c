@@ -13,7 +13,7 @@
 #include "base/b64.h"
 #include "policy/check.h"
 
-static void report_program(struct checker *ck, const struct policy_program *program, int rc)
+void check_report_file(struct checker *ck, const struct policy_program *program, const char *what, int rc)
 {
 	const char *path = program->word.text;
 	struct policy_place at = program->word.at;
@@ -22,21 +22,21 @@ static void report_program(struct checker *ck, const struct policy_program *prog
 	switch (rc) {
 	case -ENOENT:
 	case -ENOTDIR:
-		finding = finding_add(ck->findings, POLICY_PATH_MISSING, at,
-				      "the program \"%s\" does not exist", path);
-		finding_expect(finding, "an existing program file");
+		finding = finding_add(ck->findings, POLICY_PATH_MISSING, at, "the %s \"%s\" does not exist",
+				      what, path);
+		finding_expect(finding, "an existing %s file", what);
 		check_suggest_path(ck, finding, path);
 		break;
 	case -EISDIR:
 	case -EINVAL:
 		finding_expect(finding_add(ck->findings, POLICY_PROGRAM_TYPE, at, "\"%s\" is %s", path,
 					   rc == -EISDIR ? "a directory" : "no regular file"),
-			       "a program file");
+			       "a %s file", what);
 		break;
 	default:
 		finding_expect(finding_add(ck->findings, POLICY_PATH_UNREADABLE, at,
-					   "the program \"%s\" cannot be read: %s", path, strerror(-rc)),
-			       "a program that this user may read; the check runs best as root");
+					   "the %s \"%s\" cannot be read: %s", what, path, strerror(-rc)),
+			       "a %s that this user may read; the check runs best as root", what);
 	}
 }
 
@@ -99,7 +99,7 @@ static bool is_listed(const struct policy_program *program)
 	return false;
 }
 
-static void report_content(struct checker *ck, const struct policy_program *program, int rc)
+static void report_content(struct checker *ck, const struct policy_program *program, const char *what, int rc)
 {
 	const char *why = !program->packaged.text ? "is none that stands here"
 			  : rc == -EBADMSG	  ? "is not what its package brought"
@@ -108,13 +108,12 @@ static void report_content(struct checker *ck, const struct policy_program *prog
 
 	hex_encode(program->info.content.sha256, POLICY_DIGEST_SIZE, hex);
 	finding_expect(finding_add(ck->findings, POLICY_PROGRAM_DIGEST, program->digests_at,
-				   "the content of \"%s\" %s: it has no role until that changes",
-				   program->word.text, why),
-		       "sha256:%s, if that is the program", hex);
+				   "the content of \"%s\" %s: it %s until that changes", program->word.text,
+				   why, strcmp(what, "library") == 0 ? "may not be loaded" : "has no role"),
+		       "sha256:%s, if that is the %s", hex, what);
 }
 
-/* Does the program have a content that the policy accepts? If not, the policy is good all the same. */
-static void judge_content(struct checker *ck, struct policy_program *program)
+void check_content(struct checker *ck, struct policy_program *program, const char *what)
 {
 	const struct policy_resolver *resolver = ck->env->resolver;
 	int rc = -ENOENT;
@@ -130,13 +129,13 @@ static void judge_content(struct checker *ck, struct policy_program *program)
 					   program->info.content.has_md5
 						   ? "there is no package database (" PACKAGES_DIR ")"
 						   : "OpenSSL provides no MD5"),
-			       "the digests of the program");
+			       "the digests of the %s", what);
 	else if (rc && rc != -ENOENT && rc != -EBADMSG)
 		finding_add(ck->findings, POLICY_LOOKUP_FAILED, program->packaged.at,
 			    "the package of \"%s\" cannot be looked up: %s", program->word.text,
 			    strerror(-rc));
 	else if (rc && !is_listed(program))
-		report_content(ck, program, rc);
+		report_content(ck, program, what, rc);
 }
 
 static void report_twice(struct checker *ck, const struct policy_program *first,
@@ -194,11 +193,11 @@ static void check_sorted(struct checker *ck, struct policy_program **programs, s
 			return;
 		}
 		if (rc < 0) {
-			report_program(ck, program, rc);
+			check_report_file(ck, program, "program", rc);
 			continue;
 		}
 		judge_program(ck, program);
-		judge_content(ck, program);
+		check_content(ck, program, "program");
 	}
 }
 

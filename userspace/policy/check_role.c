@@ -102,6 +102,7 @@ void check_roles(struct checker *ck)
 		check_somebody(ck, &policy->roles[i]);
 	}
 	check_programs(ck);
+	check_libraries(ck);
 	membership_check_limit(ck);
 }
 

@@ -117,6 +117,22 @@ static int copy_grants(const struct policy *policy, struct policy_image *image)
 	return 0;
 }
 
+static void copy_libraries(const struct policy_role *role, size_t i, struct policy_image *image)
+{
+	image->roles[i].file = role->libraries.at.file;
+	image->roles[i].line = role->libraries.at.line;
+	if (!role->libraries.asked)
+		return;
+	set_role(&image->asking, i);
+	if (role->libraries.packaged.text)
+		set_role(&image->packaged, i);
+	for (size_t g = 0; g < image->n_grants; g++) {
+		if (image->grants[g].role == i &&
+		    image->stores[image->grants[g].store].rules.mode == STORE_MODE_ENFORCE)
+			set_role(&image->asking_enforced, i);
+	}
+}
+
 static int copy_roles(const struct policy *policy, struct policy_image *image)
 {
 	image->roles = calloc(policy->n_roles + 1, sizeof(*image->roles));
@@ -129,6 +145,7 @@ static int copy_roles(const struct policy *policy, struct policy_image *image)
 		if (!image->roles[i].name)
 			return -ENOMEM;
 		image->n_roles++;
+		copy_libraries(role, i, image);
 		if (!role->users.given)
 			set_role(&image->any_user, i);
 		if (!role->groups.given)

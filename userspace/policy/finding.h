@@ -77,7 +77,9 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(PROGRAM_TYPE, "program-type", ERROR)                                                               \
 	X(PROGRAM_SCRIPT, "program-script", WARNING)                                                         \
 	X(PROGRAM_INTERPRETER, "program-interpreter", WARNING)                                               \
-	X(PROGRAM_WRITABLE, "program-writable", WARNING)
+	X(PROGRAM_WRITABLE, "program-writable", WARNING)                                                     \
+	X(LIBRARIES_NO_PROGRAMS, "libraries-no-programs", ERROR)                                             \
+	X(LIBRARIES_LOADER, "libraries-loader", WARNING)
 
 enum policy_finding_id {
 	POLICY_FINDING_INVALID,

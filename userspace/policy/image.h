@@ -31,6 +31,8 @@ struct image_root { /* its index is record_access.root */
 
 struct image_role {
 	char *name;
+	uint32_t file; /* index into files: where its `libraries` stands; with a bit in asking */
+	uint32_t line;
 };
 
 struct image_user { /* sorted by uid */
@@ -107,12 +109,17 @@ struct policy_image {
 	size_t n_groups;
 	struct image_program *programs;
 	size_t n_programs;
+	struct image_program *libraries; /* that roles list; sorted, too */
+	size_t n_libraries;
 	struct image_grant *grants;
 	size_t n_grants;
 	struct role_set any_user; /* roles without a users condition */
 	struct role_set any_group;
 	struct role_set any_program;
-	struct role_set now; /* roles in force: all, as long as no condition depends on time */
+	struct role_set now;		 /* roles in force: all, as long as no condition depends on time */
+	struct role_set asking;		 /* roles that ask what is loaded into their programs, */
+	struct role_set packaged;	 /* of these, those that take what packages brought, */
+	struct role_set asking_enforced; /* and those that have a grant in a store that enforces */
 };
 
 /* 0 and an image; -EINVAL when the policy was not checked or has errors; -ENOMEM. */

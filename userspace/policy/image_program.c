@@ -48,24 +48,32 @@ static void judge_found(struct image_program *program)
 			    &program->found.roles);
 }
 
-void image_keep_loaded(struct policy_image *image, const struct policy_image *former)
-{
-	for (size_t i = 0; i < image->n_programs; i++) {
-		struct image_program *program = &image->programs[i];
-		long before = policy_image_program_by_path(former, program->path);
-
-		if (before < 0)
-			continue;
-		memcpy(program->loaded_sha256, former->programs[before].loaded_sha256, POLICY_DIGEST_SIZE);
-		judge_found(program);
-	}
-}
-
 static int compare_programs(const void *a, const void *b)
 {
 	const struct image_program *x = a, *y = b;
 
 	return strcmp(x->path, y->path);
+}
+
+static void keep_loaded(struct image_program *programs, size_t n, const struct image_program *former,
+			size_t n_former)
+{
+	for (size_t i = 0; i < n && n_former; i++) {
+		struct image_program *program = &programs[i];
+		const struct image_program *before =
+			bsearch(program, former, n_former, sizeof(*former), compare_programs);
+
+		if (!before)
+			continue;
+		memcpy(program->loaded_sha256, before->loaded_sha256, POLICY_DIGEST_SIZE);
+		judge_found(program);
+	}
+}
+
+void image_keep_loaded(struct policy_image *image, const struct policy_image *former)
+{
+	keep_loaded(image->programs, image->n_programs, former->programs, former->n_programs);
+	keep_loaded(image->libraries, image->n_libraries, former->libraries, former->n_libraries);
 }
 
 static void free_program(struct image_program *program)
@@ -95,36 +103,34 @@ static int merge_program(struct image_program *into, struct image_program *from)
 }
 
 /* Two names of one file are one program. */
-static int merge_programs(struct policy_image *image)
+static int merge_programs(struct image_program *programs, size_t *n)
 {
 	size_t kept = 0;
 	int err = 0;
 
-	if (!image->n_programs)
+	if (!*n)
 		return 0;
-	qsort(image->programs, image->n_programs, sizeof(*image->programs), compare_programs);
-	for (size_t i = 1; i < image->n_programs; i++) {
-		struct image_program *program = &image->programs[i];
+	qsort(programs, *n, sizeof(*programs), compare_programs);
+	for (size_t i = 1; i < *n; i++) {
+		struct image_program *program = &programs[i];
 
-		if (!err && strcmp(program->path, image->programs[kept].path) == 0) {
-			err = merge_program(&image->programs[kept], program);
+		if (!err && strcmp(program->path, programs[kept].path) == 0) {
+			err = merge_program(&programs[kept], program);
 			if (!err)
 				continue;
 		}
-		image->programs[++kept] = *program; /* whole, so that it can be freed */
+		programs[++kept] = *program; /* whole, so that it can be freed */
 	}
-	image->n_programs = kept + 1;
+	*n = kept + 1;
 	return err;
 }
 
-static int add_program(const struct policy_program *from, size_t role, struct policy_image *image)
+static int add_program(const struct policy_program *from, size_t role, struct image_program *program)
 {
-	struct image_program *program = &image->programs[image->n_programs];
 	const struct policy_program_info *info = &from->info;
 
 	program->path = strdup(info->path.canonical);
 	program->digests = calloc(from->n_digests + 1, sizeof(*program->digests));
-	image->n_programs++;
 	if (!program->path || !program->digests)
 		return -ENOMEM;
 	set_role(&program->named, role);
@@ -146,30 +152,57 @@ static int add_program(const struct policy_program *from, size_t role, struct po
 	return 0;
 }
 
-int image_build_programs(const struct policy *policy, struct policy_image *image)
+/* The programs of a role, or its libraries. */
+static const struct policy_program *list_of(const struct policy_role *role, bool libraries, size_t *ret_n)
 {
-	size_t total = 0;
+	*ret_n = libraries ? role->libraries.n : role->n_programs;
+	return libraries ? role->libraries.items : role->programs;
+}
+
+static int build_list(const struct policy *policy, bool libraries, struct image_program **ret_programs,
+		      size_t *ret_n)
+{
+	size_t total = 0, n;
 	int err = 0;
 
-	for (size_t i = 0; i < policy->n_roles; i++)
-		total += policy->roles[i].n_programs;
-	image->programs = calloc(total + 1, sizeof(*image->programs));
-	if (!image->programs)
+	for (size_t i = 0; i < policy->n_roles; i++) {
+		list_of(&policy->roles[i], libraries, &n);
+		total += n;
+	}
+	*ret_programs = calloc(total + 1, sizeof(**ret_programs));
+	if (!*ret_programs)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_roles && !err; i++) {
-		for (size_t k = 0; k < policy->roles[i].n_programs && !err; k++)
-			err = add_program(&policy->roles[i].programs[k], i, image);
+		const struct policy_program *list = list_of(&policy->roles[i], libraries, &n);
+
+		for (size_t k = 0; k < n && !err; k++) {
+			if (!list[k].directory)
+				err = add_program(&list[k], i, &(*ret_programs)[(*ret_n)++]);
+		}
 	}
 	if (!err)
-		err = merge_programs(image);
-	for (size_t i = 0; i < image->n_programs && !err; i++)
-		judge_found(&image->programs[i]);
+		err = merge_programs(*ret_programs, ret_n);
+	for (size_t i = 0; i < *ret_n && !err; i++)
+		judge_found(&(*ret_programs)[i]);
 	return err;
+}
+
+int image_build_programs(const struct policy *policy, struct policy_image *image)
+{
+	int err = build_list(policy, false, &image->programs, &image->n_programs);
+
+	return err ? err : build_list(policy, true, &image->libraries, &image->n_libraries);
+}
+
+static void free_list(struct image_program *programs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free_program(&programs[i]);
+	free(programs);
 }
 
 void image_free_programs(struct policy_image *image)
 {
-	for (size_t i = 0; i < image->n_programs; i++)
-		free_program(&image->programs[i]);
-	free(image->programs);
+	free_list(image->programs, image->n_programs);
+	free_list(image->libraries, image->n_libraries);
 }

@@ -27,6 +27,20 @@ struct package {
 int packages_find(const char *dir, const char *path, const struct content *content, const char *hint,
 		  struct package *ret_package);
 
+/* By its name: ".so" at the end, or before a ".". */
+bool packages_is_shared_object(const char *path);
+
+/*
+ * Hands each file that packages list, and that is wanted, to fn, in any order. path is as the database has it, with a
+ * slash before. 0; -EOPNOTSUPP: no database; fn's value if that is not 0; -ENOMEM.
+ */
+struct packages_each {
+	bool (*wanted)(void *ctx, const char *path);
+	int (*fn)(void *ctx, const char *package, const char *path, const uint8_t md5[CONTENT_MD5_SIZE]);
+	void *ctx;
+};
+int packages_files(const char *dir, const struct packages_each *each);
+
 /* When the database last changed, in ns since 1970; 0: there is none. */
 uint64_t packages_changed_ns(const char *dir);
 

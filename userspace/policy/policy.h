@@ -97,9 +97,22 @@ struct policy_program {
 	struct policy_digest_word *digests;
 	size_t n_digests;
 	bool resolved;
+	bool directory; /* of libraries: what lies in it follows as items of their own */
 	size_t role;
 	struct policy_program_info info;
 	struct package package; /* that gave it this content; without a name where none did */
+};
+
+/*
+ * What may be loaded into the programs of a role: `any` (or not given), what packages brought, and files, of which a
+ * directory, written with a "/" at its end, stands for those in it.
+ */
+struct policy_libraries {
+	struct policy_place at;
+	bool asked; /* given, and not `any` */
+	struct policy_word packaged;
+	struct policy_program *items;
+	size_t n;
 };
 
 struct policy_role {
@@ -109,6 +122,7 @@ struct policy_role {
 	bool programs_given;
 	struct policy_program *programs;
 	size_t n_programs;
+	struct policy_libraries libraries;
 	bool used;
 };
 

@@ -126,13 +126,13 @@ static const struct key_spec role_keys[] = {
 	{"users", KEY_OPTIONAL, read_users},
 	{"groups", KEY_OPTIONAL, read_groups},
 	{"programs", KEY_OPTIONAL, read_programs},
+	{"libraries", KEY_OPTIONAL, read_libraries},
 	{"hours", KEY_LATER, NULL},
 	{"origins", KEY_LATER, NULL},
 	{"training", KEY_LATER, NULL},
 	{"terminals", KEY_LATER, NULL},
 	{"containers", KEY_LATER, NULL},
 	{"expires", KEY_LATER, NULL},
-	{"libraries", KEY_LATER, NULL},
 };
 
 static void read_role(struct reader *rd, const struct ynode *name, const struct ynode *value)

@@ -72,6 +72,9 @@ void read_host(struct reader *rd, const struct ynode *node, void *out);
 /* A program as a mapping, {path: ..., digest: ...}; without word.text when there is no path. */
 void read_program_mapping(struct reader *rd, const struct ynode *node, struct policy_program *program);
 
+/* What may be loaded into the programs of a role, out. */
+void read_libraries(struct reader *rd, const struct ynode *node, void *out);
+
 /* One source; NULL tree and findings when it is not readable. */
 void read_file(struct policy *policy, uint32_t file);
 

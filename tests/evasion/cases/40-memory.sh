@@ -76,6 +76,38 @@ attack_audit() {
 	cc -shared -fPIC -o theft.so theft.c && LD_AUDIT=$W/theft.so "$W/reader" hold /dev/null
 }
 
+ASKED='a program whose role takes packaged libraries only'
+LOADED='store=(library) operations=execute'
+
+evade preload-asked read "$CODE" "by LD_PRELOAD into $ASKED" reader=asked entry="$LOADED" \
+	lsm='unrecorded: the dynamic loader ignores LD_PRELOAD there, as in set-user-ID programs'
+attack_preload-asked() { LD_PRELOAD=$W/theft.so "$W/reader" read - /dev/null; }
+
+evade audit-asked read "$CODE" "by LD_AUDIT into $ASKED" reader=asked entry="$LOADED" \
+	lsm='unrecorded: the dynamic loader ignores LD_AUDIT there, as in set-user-ID programs'
+attack_audit-asked() { LD_AUDIT=$W/theft.so "$W/reader" read - /dev/null; }
+
+evade dlopen read "$CODE" "by dlopen into $ASKED" reader=asked entry="$LOADED"
+attack_dlopen() { "$W/reader" dlopen "$W/theft.so" /dev/null; }
+
+evade memfd-library read "$CODE" "from memory into $ASKED" reader=asked entry="$LOADED path=*"
+attack_memfd-library() { "$W/reader" memfd "$W/theft.so" /dev/null; }
+
+evade mprotect-library read "$CODE" "as data that become executable, into $ASKED" reader=asked entry="$LOADED path=*" \
+	tracing='missed: mprotect is not seen'
+attack_mprotect-library() { "$W/reader" mprotect "$W/theft.so" "$R"; }
+
+evade early-library read "$CODE" "by a process that becomes $ASKED" reader=asked \
+	tracing='missed: what a process had loaded before is not known'
+attack_early-library() {
+	cp "$W/reader" early && mkfifo go || return
+	(
+		"$W/early" hold "$W/go" "$R" >held.out 2>held.err
+		echo $? >held.status
+	) &
+	soon test -e go.ready && mv early reader && sleep 3 && release
+}
+
 evade interpreter read 'an interpreter that is permitted running a script that is not' 'another script' reader=yes \
 	all='missed: a permitted interpreter runs any script'
 layout_interpreter() { cp /bin/bash reader; }
