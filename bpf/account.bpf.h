@@ -267,7 +267,7 @@ __attribute__((noinline)) int account__add(u64 account, u64 amount)
 	if (!slot || !account__lock(slot))
 		return 0;
 	mine = slot->serial == account >> 32;
-	if (mine) {
+	if (mine && amount) { /* to list is no use that is measured: nothing to tell */
 		account__mark(slot, index);
 		account__count_use(&slot->tally, amount);
 	}

@@ -37,7 +37,8 @@ static __always_inline int tell__record(struct account *slot)
 	record->tally = slot->tally;
 	record->first_ns = slot->first_ns;
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + path_bytes, emit__number());
-	record->header.boot_ns = slot->last_ns;
+	/* What was counted while the sweep was under way began after it. */
+	record->header.boot_ns = slot->last_ns < slot->first_ns ? slot->first_ns : slot->last_ns;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return 1;
 }

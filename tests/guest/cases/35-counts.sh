@@ -57,6 +57,11 @@ t_equal "a hundred opens are counted as a hundred" 100 "$(total "$ACCESSES" "$OP
 t_equal "and all bytes" $((100 * SIZE)) "$(total "$READ")"
 t_check "in few entries" test "$(total 1)" -lt 20
 
+as daemon ls "$S" "$S" >/dev/null && as daemon find "$S" -type d >/dev/null
+told
+t_equal "every record of the kernel makes sense, those of lists, too" "" \
+	"$(m_entries | jq -c 'select(.unmapped.muniment.kind == "malformed")')"
+
 python_as daemon "$S/two" "$OUT_DIR/copy" <<'END'
 import mmap
 fd = os.open(sys.argv[1], os.O_RDWR)
