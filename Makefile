@@ -2,6 +2,7 @@
 # make [V=1] [O=DIR]        munimentd and muniment in DIR (build)
 # make check                unit tests under ASan and UBSan, no root
 # make test                 everything: scripts/test
+# make ordinary             services at their ordinary work, on every kernel: tests/ordinary
 # make evasion              tests/evasion on every kernel, and its table
 # make demo | bench | lint | fuzz | crash | install DESTDIR=
 
@@ -176,6 +177,10 @@ evasion: all helpers
 	$(Q)for run in $(EVASIONS); do scripts/test evasion $${run%-*} $${run#*-} || bad=1; done; \
 		awk -f tests/evasion/results.awk $(EVASIONS:%=$(O)/test/evasion/%/results.tsv) >tests/evasion/RESULTS.md && [ -z "$$bad" ]
 
+# Real services at their ordinary work, without a denial: tests/ordinary on every kernel.
+ordinary:
+	$(Q)scripts/test ordinary
+
 demo:
 	$(Q)scripts/demo
 
@@ -199,5 +204,5 @@ clean:
 
 -include $(shell [ -d $(O) ] && find $(O) -type f -name '*.d')
 
-.PHONY: soak all units check fuzz fuzz-smoke helpers benches bench test crash evasion demo lint install clean
+.PHONY: soak all units check fuzz fuzz-smoke helpers benches bench test crash ordinary evasion demo lint install clean
 .DELETE_ON_ERROR:

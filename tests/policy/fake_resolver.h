@@ -106,6 +106,14 @@ static const struct fake_file {
 	{"/opt/lab/plugins/b.so", NULL, 57, S_IFREG | 0644, 0, false, NULL},
 	{"/opt/lab/plugins/more", NULL, 58, S_IFDIR | 0755, 0, false, NULL},
 	{"/lib64/ld-linux-x86-64.so.2", "/usr/lib/ld-linux-x86-64.so.2", 59, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/share/postgresql-common/pg_wrapper", NULL, 70, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/lib/own/server", NULL, 71, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/bin/pg_ctlcluster", NULL, 72, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/bin/pg_lsclusters", NULL, 73, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/lib/postgresql/15/bin/pg_ctl", NULL, 74, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/lib/postgresql/15/bin/pg_controldata", NULL, 75, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/lib/postgresql/15/bin/pg_dump", NULL, 76, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/lib/postgresql/15/bin/pg_restore", NULL, 77, S_IFREG | 0755, 0, false, NULL},
 };
 
 #define FAKE_COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -234,14 +242,14 @@ static inline int fake_program(void *ctx, const char *path, struct policy_progra
 	return 0;
 }
 
-/* Of the package "tools" come the programs of /usr/bin; rsync has been changed since; for /usr/sbin there is
- * no package database. */
+/* Of the package "tools" come the programs of /usr/bin and of PostgreSQL; rsync has been changed since; for
+ * /usr/sbin there is no package database. */
 static inline int fake_package(void *ctx, const char *path, const struct content *content,
 			       struct package *ret_package)
 {
 	(void)ctx;
 	(void)content;
-	if (strncmp(path, "/usr/bin/", 9) != 0)
+	if (strncmp(path, "/usr/bin/", 9) != 0 && !strstr(path, "/postgresql"))
 		return strncmp(path, "/usr/sbin/", 10) == 0 ? -EOPNOTSUPP : -ENOENT;
 	if (strcmp(path, "/usr/bin/rsync") == 0)
 		return -EBADMSG;
