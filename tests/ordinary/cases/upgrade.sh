@@ -5,7 +5,7 @@
 # The packages of PostgreSQL are upgraded by dpkg while the server works: the maintainer scripts stop it and start the
 # new one, and whoever administers the cluster afterwards is not denied either. Policy: policies/ehr-postgresql.yaml.
 # Run by tests/guest/run-in-guest.sh.
-# shellcheck disable=SC2119  # options that are optional
+# shellcheck disable=SC2034,SC2119  # M_… are of muniment.sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
