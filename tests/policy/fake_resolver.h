@@ -114,6 +114,7 @@ static const struct fake_file {
 	{"/usr/lib/postgresql/15/bin/pg_controldata", NULL, 75, S_IFREG | 0755, 0, false, NULL},
 	{"/usr/lib/postgresql/15/bin/pg_dump", NULL, 76, S_IFREG | 0755, 0, false, NULL},
 	{"/usr/lib/postgresql/15/bin/pg_restore", NULL, 77, S_IFREG | 0755, 0, false, NULL},
+	{"/usr/bin/pg_conftool", NULL, 78, S_IFREG | 0755, 0, false, NULL},
 };
 
 #define FAKE_COUNT(a) (sizeof(a) / sizeof(*(a)))

@@ -5,7 +5,7 @@
 # The packages of PostgreSQL are upgraded by dpkg while the server works: the maintainer scripts stop it and start the
 # new one, and whoever administers the cluster afterwards is not denied either. Policy: policies/ehr-postgresql.yaml.
 # Run by tests/guest/run-in-guest.sh.
-# shellcheck disable=SC2034,SC2119  # M_… are of muniment.sh; options that are optional
+# shellcheck disable=SC2016,SC2034,SC2119  # perl's variables; M_… are of muniment.sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
@@ -74,7 +74,8 @@ o_no_denials
 WHO="operations=read hook=file_open path=$HEAP"
 o_intruder "cat by root" "user=root program=/usr/bin/cat $WHO" cat "$HEAP"
 o_intruder "cat by the database's user" "user=postgres program=/usr/bin/cat $WHO" as postgres cat "$HEAP"
-o_intruder "perl by the database's user" "user=postgres program=/usr/bin/perl $WHO" as postgres perl -pe 1 "$HEAP"
+o_intruder "perl by the database's user" "user=postgres program=/usr/bin/perl $WHO" \
+	as postgres perl -e 'open(F, shift) or die "$!\n"; print <F>' "$HEAP"
 o_work "the service stops" pg_service stop
 o_end
 t_equal "the file was there to be read" 1 "$(grep -ac "$MARKER" "$HEAP")"
