@@ -77,7 +77,7 @@ look_at_processes() {
 look_at_the_host() {
 	df -a && free && vmstat && ss -tuxap && ip address && lsblk && findmnt && lsmod && dmesg >/dev/null && mount && sysctl -a >/dev/null &&
 		blkid /dev/loop* /dev/vd* >/dev/null 2>&1
-	uptime && du -s /etc /var/log /root && find /etc /var/log "$CASE_DIR" -xdev -newer /etc/passwd >/dev/null
+	uptime && du -s /etc /var/log && find /etc /var/log "$CASE_DIR" -xdev -newer /etc/passwd >/dev/null
 }
 
 look_at_the_monitor() {
