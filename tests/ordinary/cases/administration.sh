@@ -61,8 +61,9 @@ install() {
 }
 
 people() {
+	local uid
 	useradd -m alice && usermod -aG games alice && echo 'alice:secret' | chpasswd && gpasswd -d alice games &&
-		(id -u alice >/proc/self/loginuid && runuser -u alice -- id && touch /root/of-alice) && userdel -r alice
+		uid=$(id -u alice) && (echo "$uid" >/proc/self/loginuid && runuser -u alice -- id && touch /root/of-alice) && userdel -r alice
 }
 
 # Of every process, those of the monitor and of the service included.

@@ -92,12 +92,19 @@ delete() {
 	id=$(instance "$1") && rest "instances/$id" -X DELETE >/dev/null && [[ $(instance "$1") == null ]]
 }
 
-# Who logged in as bob reads the newest image from its file, through sudo.
+# COMMAND… by who logged in as bob, and is root by now, as behind sudo.
+by_bob() {
+	(echo "$BOB" >/proc/self/loginuid && "$@")
+}
+
+# The file of the first image.
+image() {
+	find "$D" -path "$D/archive" -prune -o -type f -size +10k -print | sort | head -n 1
+}
+
 look() {
-	(
-		id -u bob >/proc/self/loginuid
-		pixels "$(find "$D" -path "$D/archive" -prune -o -type f -print | sort | head -n 1)"
-	)
+	local seen n
+	seen=$(by_bob pixels "$(by_bob image)") && for n in 1 2 3 4; do pixels "$n.dcm"; done | grep -qxF "$seen"
 }
 
 archive() {
@@ -107,7 +114,7 @@ archive() {
 mkdir -p "$D" && mount -t tmpfs -o mode=755 none "$D" && chown orthanc: "$D" && mkdir "$D/archive" &&
 	mount -t tmpfs -o mode=750 none "$D/archive" && chown backup:orthanc "$D/archive"
 mount -t tmpfs -o mode=750 none /var/lib/orthanc && chown orthanc: /var/lib/orthanc
-groupadd radiology && useradd -G radiology bob
+groupadd radiology && useradd -G radiology bob && BOB=$(id -u bob)
 t_check "pictures" pictures
 o_work "DICOM is made" make_dicom || exit
 t_check "the server's settings" settings
@@ -126,10 +133,10 @@ o_work "they are sent again" send
 o_work "a radiologist reads a file" look
 o_work "the archivist copies them" archive
 o_work "the service stops" /etc/init.d/orthanc stop
+FILE=$(by_bob image)
 o_no_denials
 
 M_STORE=imaging
-FILE=$(find "$D" -path "$D/archive" -prune -o -type f -size +10k -print | head -n 1)
 o_intruder "an image, by root" "user=root path=$FILE program=/usr/bin/cat operations=read" cat "$FILE"
 o_intruder "an image, by DCMTK" "user=root path=$FILE program=/usr/bin/dcmdump" sh -c "dcmdump -q $FILE 2>errors; s=\$?; echo 'Permission denied' >&2; exit \$s"
 m_events
