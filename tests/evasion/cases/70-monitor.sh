@@ -52,7 +52,7 @@ after_sigstop() { kill -CONT "$T_PID"; }
 evade ptrace-monitor monitor 'ptrace' 'traced, its memory read' tracing="$TRACED"
 attack_ptrace-monitor() {
 	local at
-	at=$(sed -n 's/^\([0-9a-f]*\)-.* rw-p .*/0x\1/p' "/proc/$T_PID/maps" | head -n 1)
+	at=$(sed -n 's/^\([0-9a-f]*\)-.* r--p .*/0x\1/p' "/proc/$T_PID/maps" | head -n 1)
 	"$HELPERS/memory" attach "$T_PID" "$at" | only_elf
 }
 only_elf() { grep -a -q ELF && echo "$MARKER"; }
