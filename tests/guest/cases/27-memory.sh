@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm 6.12/fmod_ret
+# runs-on: 6.12/fmod_ret
 #
 # The memory of a permitted reader: ptrace, process_vm_readv, /proc/PID/mem, its descriptors, its core, a tracer that was
 # there before it; mappings of a record; ioctls. Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm 6.12/fmod_ret
+# runs-on: 6.12/lsm
 # timeout: 420
 #
 # What is loaded into the programs of a role that asks: libraries of the intruder's, by the dynamic loader, by dlopen,
