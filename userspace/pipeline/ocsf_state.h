@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of struct ocsf, shared by ocsf.c, ocsf_access.c and ocsf_actor.c only. */
+/* The inside of struct ocsf, shared by the files of its name only. */
 #ifndef MUNIMENT_PIPELINE_OCSF_STATE_H
 #define MUNIMENT_PIPELINE_OCSF_STATE_H
 
@@ -94,5 +94,13 @@ void ocsf_guard_object(struct ocsf *o, const struct record_access *a, struct buf
 void ocsf_guard_detail(const struct record_access *a, struct buf *out);
 
 #define ADD_LITERAL(b, text) buf_add(b, text, sizeof(text) - 1)
+
+/* ocsf_file.c */
+/* o->path: what the record's names come to on this host, as raw bytes. */
+void ocsf_make_path(struct ocsf *o, const struct record_view *v, const struct ocsf_policy *policy);
+/* o->file; false when the path is not UTF-8, so that its raw form is needed as well. */
+bool ocsf_make_file(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
+		    bool rich);
+void ocsf_add_inode(struct buf *b, const struct object_id *id);
 
 #endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Uses of open files: decided each time, recorded the first time, and counted from then on.
+ */
+#ifndef MUNIMENT_USE_BPF_H
+#define MUNIMENT_USE_BPF_H
+
+#define MAY_DESCRIBE 0x10000 /* ours: to change attributes */
+
+/* What using an open file this way asks for. mask is of MAY_… bits. */
+static __always_inline u32 access__using(struct file *file, struct inode *inode, u32 mask)
+{
+	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY)
+		return mask & MAY_DESCRIBE ? OPERATION_BIT(OPERATION_ATTRIBUTES)
+					   : OPERATION_BIT(OPERATION_LIST);
+	if (file->f_flags & FMODE_EXEC)
+		return OPERATION_BIT(OPERATION_EXECUTE); /* the kernel reads what execve opened */
+	return (mask & MAY_READ) * (OPERATION_BIT(OPERATION_READ) / MAY_READ) |
+	       (mask & MAY_WRITE) * (OPERATION_BIT(OPERATION_WRITE) / MAY_WRITE) |
+	       (mask & MAY_EXEC) * (OPERATION_BIT(OPERATION_EXECUTE) / MAY_EXEC) |
+	       (mask & MAY_DESCRIBE) / (MAY_DESCRIBE / OPERATION_BIT(OPERATION_ATTRIBUTES));
+}
+
+enum settled {
+	SETTLED_NOT,	 /* to be judged and recorded */
+	SETTLED_COUNTED, /* on record, to be counted in access->account */
+	SETTLED_PASSED,	 /* nothing to do */
+};
+
+/* Is there nothing to deny and nothing new to record? Not inlined: verified once, as one answer. */
+static __noinline int access__is_settled(struct file *file, struct inode *inode, struct access *access)
+{
+	struct actor_answer *actor;
+	struct use *use;
+
+	if (decide_verdict(access->operations, access->granted) != VERDICT_ALLOW) {
+		if (raw__is_loop(inode, access))
+			return SETTLED_PASSED;
+		if (access__enforces(inode, access))
+			return SETTLED_NOT;
+	}
+	actor = access__actor(access);
+	if (actor && access__is_recent(actor, file, inode, access->operations)) {
+		access->account = access__recent(actor, inode)->account;
+		return SETTLED_COUNTED;
+	}
+	use = access__recorded(file, inode, access->operations);
+	if (!use)
+		return SETTLED_NOT;
+	access->account = use->account;
+	return SETTLED_COUNTED;
+}
+
+/* Does a use that is on record need no other one? With accounts, only if it can be counted. */
+static __always_inline bool access__is_counted(u64 account, u64 amount)
+{
+	if (!control.fold_ns || !account__counts())
+		return true;
+	return account && account__add(account, amount);
+}
+
+static __noinline int access__use_near(struct file *file, u32 mask, const struct answer *known, u32 mechanism,
+				       u32 hook)
+{
+	u64 epoch = maps__epoch();
+	u32 slot = epoch_slot(epoch), settled;
+	struct access access = {.hook = hook, .mechanism = mechanism, .slot = slot};
+	struct inode *inode = file->f_inode;
+	int err;
+
+	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
+		return 0;
+	access.operations = access__using(file, inode, mask);
+	if (!access.operations || access__is_keeper(access.operations))
+		return 0;
+	access__ask(&access, epoch);
+	settled = unknown(access__is_settled(file, inode, &access));
+	if (settled == SETTLED_PASSED)
+		return 0;
+	access.amount = unknown64(amount__use(file, access.operations, hook, NULL));
+	if (settled == SETTLED_COUNTED && access__is_counted(access.account, access.amount))
+		return 0;
+	access.open_flags = file->f_flags;
+	err = access__settle(inode, file->f_path.dentry, &access);
+	if (!err)
+		access__note_use(file, inode, &access);
+	return err;
+}
+
+/* Was this very use, by this thread, granted and recorded a moment ago, and has nothing changed since? Not inlined: its
+ * stack need not add up with that of what follows when it says no. */
+static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, u32 store, u64 epoch)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+	struct inode *inode = file->f_inode;
+	struct recent *recent;
+	u32 operations;
+	u64 amount;
+
+	if (!actor || !actor__is_current(actor, task, epoch, MECHANISM_LSM)) /* only lsm has kept places */
+		return false;
+	operations = access__using(file, inode, mask);
+	if (!operations || !access__is_recent(actor, file, inode, operations))
+		return false;
+	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
+	if (store >= STORE_IDS || operations & ~actor->granted[store])
+		return false;
+	recent = access__recent(actor, inode);
+	amount = unknown64(amount__use(file, operations, hook, &recent->call));
+	return amount == AMOUNT_COUNTED || access__is_counted(recent->account, amount);
+}
+
+/* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
+static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	u32 dev = outside__dev(inode);
+	struct answer *known;
+	u64 epoch;
+	int err;
+
+	if (access__is_beyond(inode, dev))
+		return 0;
+	epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, epoch))
+		return 0;
+	known = access__known(inode, mechanism, epoch);
+	if (known &&
+	    (known->store == STORE_NONE || access__is_routine(file, mask, hook, known->store, epoch)))
+		return 0;
+	err = access__use_near(file, mask, known, mechanism, hook);
+	if (net && mechanism == MECHANISM_FMOD_RET)
+		access__note_decided(file, inode, access__using(file, inode, mask), err);
+	return err;
+}
+
+/* An open file is no more. What the thread used of late is told soon, the rest with its interval. */
+static __always_inline void access__closed(struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	struct actor_answer *actor;
+	struct recent *recent;
+
+	if (access__is_far(inode) || !control.fold_ns ||
+	    outside__knows(inode, outside__dev(inode), MECHANISM_LSM, maps__epoch()))
+		return;
+	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+	if (!actor)
+		return;
+	recent = access__recent(actor, inode);
+	if (recent->file != (u64)file || recent->ino != inode->i_ino)
+		return;
+	recent->file = 0;
+	if (recent->account)
+		account__close(recent->account);
+}
+
+#endif
