@@ -196,6 +196,45 @@ evade module monitor 'module load' 'a module loaded into the kernel' native="$MA
 attack_module() { modprobe -r dummy; modprobe dummy && [[ -d /sys/module/dummy ]] && echo "$MARKER"; }
 after_module() { modprobe -r dummy; }
 
+HOST_ALERT='detected: an alert, unless the policy denies it'
+
+evade kexec monitor 'kexec' 'another kernel loaded, to be started at once' native="$MACHINE" tracing="$TRACED" needs=needs_kexec \
+	blocking="$HOST_ALERT (host.kexec)" entry='store=(host) hook=kexec'
+attack_kexec() {
+	# kexec_file_load(kernel, -1, 1, "", KEXEC_FILE_NO_INITRAMFS)
+	perl -e 'open(my $k, "<", $ARGV[0]) or die; syscall(320, fileno($k), -1, 1, "\0", 4) == 0 or die "kexec: $!\n"' "$(a_kernel)" &&
+		grep -qx 1 /sys/kernel/kexec_loaded && echo "$MARKER"
+}
+after_kexec() { perl -e 'syscall(320, -1, -1, 0, 0, 1)'; }
+a_kernel() { find /var/cache/muniment/kernels -path "*/${KERNEL/7.2/sid}/vmlinuz" | head -n 1; }
+needs_kexec() {
+	[[ -e /sys/kernel/kexec_loaded && -n $(a_kernel) ]] || { echo "no kexec, or no kernel to load" && return 1; }
+}
+
+evade shadow-lsm monitor 'shadowing programs' 'a program of type LSM loaded, that could say yes before ours' native="$MACHINE" \
+	tracing="$TRACED" blocking="$HOST_ALERT (host.bpf)" entry='store=(host) hook=bpf'
+attack_shadow-lsm() { "$HELPERS/bpf" load lsm && echo "$MARKER"; }
+
+evade shadow-fmod-ret monitor 'shadowing programs' 'a program of type fmod_ret loaded, that could say yes before ours' native="$MACHINE" \
+	tracing="$TRACED" blocking="$HOST_ALERT (host.bpf)" entry='store=(host) hook=bpf'
+attack_shadow-fmod-ret() { "$HELPERS/bpf" load fmod_ret && echo "$MARKER"; }
+
+evade kcore monitor 'kernel' 'the kernel'"'"'s memory read through /proc/kcore' native="$MACHINE" tracing="$TRACED" \
+	blocking="$HOST_ALERT (host.memory)" entry='store=(host) hook=locked_down'
+attack_kcore() { head -c 4096 /proc/kcore | only_elf; }
+
+evade oom-score monitor 'OOM' 'made the first that the kernel ends when memory is short' tracing="$TRACED"
+attack_oom-score() { echo 1000 >"/proc/$T_PID/oom_score_adj" && grep -qx 1000 "/proc/$T_PID/oom_score_adj" && echo "$MARKER"; }
+after_oom-score() { echo 0 >"/proc/$T_PID/oom_score_adj"; }
+
+evade nice monitor 'scheduler starvation' 'its priority taken away' tracing="$TRACED"
+attack_nice() { renice -n 19 -p "$T_PID" && echo "$MARKER"; }
+after_nice() { renice -n 0 -p "$T_PID"; }
+
+evade idle-policy monitor 'scheduler starvation' 'run only when nothing else wants the CPU' tracing="$TRACED"
+attack_idle-policy() { chrt --idle -p 0 "$T_PID" && echo "$MARKER"; }
+after_idle-policy() { chrt --other -p 0 "$T_PID"; }
+
 # The ledger's harm is the intruder's success; that it shows is what `log verify` says with a checkpoint kept elsewhere.
 verify_since() {
 	"$BUILD/muniment" log verify "$T_DIR/ledger" --key "@$T_DIR/key.vkey" --since "$W/kept"
