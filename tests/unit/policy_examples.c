@@ -83,7 +83,8 @@ static void only_the_server_reads_the_database(void **state)
 	assert_false(allowed(image, 0, NULL, "ehr", OPERATION_LIST));
 	assert_true(allowed(image, 0, "/usr/bin/pg_ctlcluster", "ehr", OPERATION_READ));
 	assert_false(allowed(image, 0, "/usr/bin/pg_ctlcluster", "ehr", OPERATION_WRITE));
-	assert_true(allowed(image, 113, "/usr/lib/postgresql/15/bin/pg_dump", "ehr-backup", OPERATION_CREATE));
+	assert_true(
+		allowed(image, 113, "/usr/lib/postgresql/15/bin/pg_dump", "ehr-backup", OPERATION_CREATE));
 	assert_false(allowed(image, 113, "/usr/lib/postgresql/15/bin/pg_dump", "ehr", OPERATION_READ));
 	assert_true(allowed(image, 34, "/usr/bin/restic", "ehr-backup", OPERATION_READ));
 	assert_false(allowed(image, 34, "/usr/bin/restic", "ehr-backup", OPERATION_DELETE));
