@@ -108,9 +108,9 @@ rotate() {
 	logrotate -f -s "$CASE_DIR/state" /etc/logrotate.conf && systemd-tmpfiles --create --clean --prefix=/var --prefix=/run
 }
 
-# The record's names and sizes are no secret.
+# The record's names and sizes are no secret. (`df DIRECTORY` opens it, as if to list it.)
 look_at_the_store() {
-	stat "$R" "$R/record-1" && df "$R" && findmnt -T "$R"
+	stat "$R" "$R/record-1" && df | grep -F "$R" && findmnt -T "$R"
 }
 
 mkdir -p "$R" && mount -t tmpfs -o mode=750 none "$R" && chown daemon: "$R"
@@ -119,7 +119,8 @@ t_check "a package" make_package 1.0
 t_check "and another version" make_package 1.1
 m_policy_of "$R"
 sed -i 's/access: .*/access: [list, read, write, create, delete, rename]}/' "$M/policy.d/policy.yaml"
-M_OPTIONS=(--pin)
+# Here admins load modules, which is an alert otherwise.
+echo "host: {modules: allow}" >>"$M/policy.d/policy.yaml"
 m_start
 serve
 o_work "a package is installed" install 1.0
