@@ -34,6 +34,7 @@ flood() {
 }
 
 
+M_OPTIONS=(--fold 0) # else one process does not fill the ring
 m_start
 before=$(m_status | jq '.counters.events')
 kill -STOP "$M_PID"
