@@ -202,7 +202,8 @@ evade kexec monitor 'kexec' 'another kernel loaded, to be started at once' nativ
 	blocking="$HOST_ALERT (host.kexec)" entry='store=(host) hook=kexec'
 attack_kexec() {
 	# kexec_file_load(kernel, -1, 1, "", KEXEC_FILE_NO_INITRAMFS)
-	perl -e 'open(my $k, "<", $ARGV[0]) or die; syscall(320, fileno($k), -1, 1, "\0", 4) == 0 or die "kexec: $!\n"' "$(a_kernel)" &&
+	perl -e 'my $words = "\0"; open(my $k, "<", $ARGV[0]) or die;
+		syscall(320, fileno($k), -1, 1, $words, 4) == 0 or die "kexec: $!\n"' "$(a_kernel)" &&
 		grep -qx 1 /sys/kernel/kexec_loaded && echo "$MARKER"
 }
 after_kexec() { perl -e 'syscall(320, -1, -1, 0, 0, 1)'; }
