@@ -55,6 +55,18 @@ static int counting_user(uint32_t uid, char *ret_name)
 	return fixture_user_name(uid, ret_name);
 }
 
+/* Whoever asks waits a moment only, which a loaded machine may let pass. */
+static const char *user_in_time(struct names *n, uint32_t uid, uint64_t now_ns)
+{
+	const char *name = names_user(n, uid, now_ns);
+
+	for (int i = 0; i < 100 && !name; i++) {
+		usleep(20000);
+		name = names_user(n, uid, now_ns);
+	}
+	return name ? name : "(none in time)";
+}
+
 static void test_names_are_remembered(void **state)
 {
 	const struct names_source source = {counting_user, fixture_group_name};
@@ -64,7 +76,7 @@ static void test_names_are_remembered(void **state)
 	(void)state;
 	asked = 0;
 	assert_int_equal(names_new(&source, &n), 0);
-	assert_string_equal(names_user(n, 113, 1), "postgres");
+	assert_string_equal(user_in_time(n, 113, 1), "postgres");
 	assert_string_equal(names_group(n, 113, 1), "group113");
 	assert_null(names_user(n, 4242, 1));
 	version = names_version(n);
@@ -75,7 +87,7 @@ static void test_names_are_remembered(void **state)
 	assert_int_equal(asked, 2);
 	assert_int_equal(names_version(n), version);
 	names_forget(n);
-	assert_string_equal(names_user(n, 113, 3), "postgres");
+	assert_string_equal(user_in_time(n, 113, 3), "postgres");
 	assert_int_equal(asked, 3);
 	/* Out of date: the old answer at once, the new one when it is there. */
 	assert_string_equal(names_user(n, 113, 3 + NAMES_TTL_SECONDS * 2000000000ull), "postgres");

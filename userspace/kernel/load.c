@@ -420,8 +420,7 @@ int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
 int kernel_tell(struct kernel *k, bool all)
 {
 	struct sweep sweep = {.all = all};
-	struct bpf_test_run_opts opts = {
-		.sz = sizeof(opts), .ctx_in = &sweep, .ctx_size_in = sizeof(sweep)};
+	struct bpf_test_run_opts opts = {.sz = sizeof(opts), .ctx_in = &sweep, .ctx_size_in = sizeof(sweep)};
 	int err = bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.tell__sweep), &opts);
 
 	if (err)
