@@ -27,6 +27,7 @@ attack_kill() { kill -KILL "$T_PID" && free; }
 
 evade terminate monitor 'kill' 'SIGTERM' tracing='detected: root may end the daemon; the ledger says so'
 attack_terminate() { kill -TERM "$T_PID" && free; }
+evidence_terminate() { m_entries | jq -e -n '[inputs | select(.unmapped.muniment.kind == "stop")] | length > 0'; }
 
 evade pidfd-kill monitor 'pidfd' 'SIGKILL by pidfd_send_signal' tracing="$TRACED"
 attack_pidfd-kill() { "$EVADE/evade" pidfd-kill "$T_PID" && free; }
@@ -213,11 +214,11 @@ needs_kexec() {
 }
 
 evade shadow-lsm monitor 'shadowing programs' 'a program of type LSM loaded, that could say yes before ours' native="$MACHINE" \
-	tracing="$TRACED" blocking="$HOST_ALERT (host.bpf)" entry='store=(host) hook=bpf'
+	tracing="$TRACED" entry='store=(monitor) hook=bpf'
 attack_shadow-lsm() { "$HELPERS/bpf" load lsm && echo "$MARKER"; }
 
 evade shadow-fmod-ret monitor 'shadowing programs' 'a program of type fmod_ret loaded, that could say yes before ours' native="$MACHINE" \
-	tracing="$TRACED" blocking="$HOST_ALERT (host.bpf)" entry='store=(host) hook=bpf'
+	tracing="$TRACED" entry='store=(monitor) hook=bpf'
 attack_shadow-fmod-ret() { "$HELPERS/bpf" load fmod_ret && echo "$MARKER"; }
 
 evade kcore monitor 'kernel' 'the kernel'"'"'s memory read through /proc/kcore' native="$MACHINE" tracing="$TRACED" \
