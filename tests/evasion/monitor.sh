@@ -130,7 +130,7 @@ judge_monitor() {
 	else
 		: >"$M/attempts"
 		add_attempt
-		t_wait 2 all_found
+		t_wait 6 all_found
 		IFS=$'\t' read -r _ found <"$M/found"
 	fi
 	verdict "$found"
