@@ -100,7 +100,7 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 		return;
 	}
 	if (access->place.store == STORE_LIBRARY) {
-		*ret_mode = access->account; /* until it has one: see library__settle */
+		*ret_mode = access->library_mode;
 		*ret_audit = STORE_AUDIT_BEST_EFFORT;
 		return;
 	}
@@ -372,22 +372,33 @@ static __noinline int access__note_decided(struct file *file, struct inode *inod
 	return 0;
 }
 
+/*
+ * Does what is opened, or used by descriptor, lie where no store is, or is it known to lie outside? Else the answer kept
+ * with it goes to *ret_known; NULL when there is none.
+ */
+static __always_inline bool access__is_outside(struct inode *inode, u32 mechanism, u64 *ret_epoch,
+					       struct answer **ret_known)
+{
+	u32 dev = outside__dev(inode);
+
+	if (access__is_beyond(inode, dev))
+		return true;
+	*ret_epoch = maps__epoch();
+	if (outside__knows(inode, dev, mechanism, *ret_epoch))
+		return true;
+	*ret_known = access__known(inode, mechanism, *ret_epoch);
+	return *ret_known && (*ret_known)->store == STORE_NONE;
+}
+
 /* A file is opened. */
 static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
-	u32 dev = outside__dev(inode);
 	struct answer *known;
 	u64 epoch;
 	int err;
 
-	if (access__is_beyond(inode, dev))
-		return 0;
-	epoch = maps__epoch();
-	if (outside__knows(inode, dev, mechanism, epoch))
-		return 0;
-	known = access__known(inode, mechanism, epoch);
-	if (known && known->store == STORE_NONE)
+	if (access__is_outside(inode, mechanism, &epoch, &known))
 		return 0;
 	if (mechanism == MECHANISM_LSM && !known && outside__learn(inode, file->f_path.dentry, epoch))
 		return 0;

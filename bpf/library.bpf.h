@@ -191,7 +191,7 @@ static __noinline int library__settle(struct file *file, u32 verdict, u32 mechan
 	object__walk(dentry, inode, access.slot, &access.place);
 	access.place.store = STORE_LIBRARY;
 	access.place.reason = REASON_LIBRARY;
-	access.account = verdict & LIBRARY_ENFORCED ? STORE_MODE_ENFORCE : STORE_MODE_MONITOR;
+	access.library_mode = verdict & LIBRARY_ENFORCED ? STORE_MODE_ENFORCE : STORE_MODE_MONITOR;
 	return access__settle(inode, dentry, &access);
 }
 

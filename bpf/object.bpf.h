@@ -45,8 +45,11 @@ struct access {
 	u32 detail;
 	u32 granted; /* operations that the actor may do here */
 	u32 actor;   /* ACTOR_… */
-	u64 account; /* see account.bpf.h */
-	u64 amount;  /* what a use comes to, likewise */
+	union {
+		u64 account;	  /* see account.bpf.h */
+		u32 library_mode; /* enum store_mode for STORE_LIBRARY, until it is judged */
+	};
+	u64 amount; /* what a use comes to, likewise */
 };
 
 /* btrfs numbers inodes per subvolume, and the super block's device is the same for all of them. */

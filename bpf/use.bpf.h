@@ -23,6 +23,7 @@ static __always_inline u32 access__using(struct file *file, struct inode *inode,
 
 enum settled {
 	SETTLED_NOT,	 /* to be judged and recorded */
+	SETTLED_REFUSED, /* likewise, but to be denied for sure: nothing moves that could be measured */
 	SETTLED_COUNTED, /* on record, to be counted in access->account */
 	SETTLED_PASSED,	 /* nothing to do */
 };
@@ -37,7 +38,7 @@ static __noinline int access__is_settled(struct file *file, struct inode *inode,
 		if (raw__is_loop(inode, access))
 			return SETTLED_PASSED;
 		if (access__enforces(inode, access))
-			return SETTLED_NOT;
+			return SETTLED_REFUSED;
 	}
 	actor = access__actor(access);
 	if (actor && access__is_recent(actor, file, inode, access->operations)) {
@@ -77,7 +78,8 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	settled = unknown(access__is_settled(file, inode, &access));
 	if (settled == SETTLED_PASSED)
 		return 0;
-	access.amount = unknown64(amount__use(file, access.operations, hook, NULL));
+	if (settled != SETTLED_REFUSED && control.fold_ns)
+		access.amount = unknown64(amount__use(file, access.operations, hook, NULL));
 	if (settled == SETTLED_COUNTED && access__is_counted(access.account, access.amount))
 		return 0;
 	access.open_flags = file->f_flags;
@@ -115,19 +117,12 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
-	u32 dev = outside__dev(inode);
 	struct answer *known;
 	u64 epoch;
 	int err;
 
-	if (access__is_beyond(inode, dev))
-		return 0;
-	epoch = maps__epoch();
-	if (outside__knows(inode, dev, mechanism, epoch))
-		return 0;
-	known = access__known(inode, mechanism, epoch);
-	if (known &&
-	    (known->store == STORE_NONE || access__is_routine(file, mask, hook, known->store, epoch)))
+	if (access__is_outside(inode, mechanism, &epoch, &known) ||
+	    (known && access__is_routine(file, mask, hook, known->store, epoch)))
 		return 0;
 	err = access__use_near(file, mask, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)

@@ -45,7 +45,7 @@ make_disks() {
 	make_btrfs || echo "# no btrfs here"
 	for place in ext4 btrfs; do
 		[[ ! -d $CASE_DIR/$place ]] || for pass in unguarded guarded; do
-			mkdir -p "$CASE_DIR/$place/$pass/work" && make_store "$place" "$CASE_DIR/$place/$pass/store"
+			mkdir -p "$CASE_DIR/$place/$pass/tries" && make_store "$place" "$CASE_DIR/$place/$pass/store"
 		done
 	done
 }

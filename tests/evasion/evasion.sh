@@ -107,7 +107,7 @@ begin_results() {
 enter() {
 	CASE=$1 WHO=$2 I=$1.$2
 	P=$CASE_DIR/${SPEC[$1,disk]:-ext4}/$PASS
-	S=$P/store D=$P/store/$I W=$P/work/$I
+	S=$P/store D=$P/store/$I W=$P/tries/$I
 	R=$D/record
 	export PASS CASE WHO I P S D W R
 }
@@ -192,7 +192,7 @@ set_out() {
 	each monitor lay_out
 	for place in "$CASE_DIR"/{ext4,btrfs}/"$PASS"; do
 		[[ -d $place/store ]] || continue
-		chmod -R a+rwX "$place/work" "$place/store"
+		chmod -R a+rwX "$place/tries" "$place/store"
 		chown -R daemon "$place/store"
 	done
 	each read before

@@ -103,6 +103,8 @@ static void test_filters(void **state)
 static void test_rows(void **state)
 {
 	static const char rubbish[] = "not {json\x1b]0;x\x07";
+	static const char counts[] = "{\"class_uid\":1001,\"activity_id\":14,\"file\":{\"path\":\"/r\"},"
+				     "\"unmapped\":{\"muniment\":{\"repeats\":99,\"bytes_read\":4096}}}";
 	struct buf out = {0};
 	struct log_event e;
 
@@ -115,6 +117,11 @@ static void test_rows(void **state)
 		out.data,
 		"    4711  2026-11-22 14:00:00.123 denied   alice        read           records      "
 		"/usr/bin/tac             a\\x1b[2Jb\\xc2\\x9bc\\x0ad\n");
+	buf_reset(&out);
+	log_event_parse(4712, (const uint8_t *)counts, strlen(counts), &e);
+	log_table_row(&out, &e, (const uint8_t *)counts, strlen(counts), false);
+	log_event_free(&e);
+	assert_non_null(strstr(out.data, " /r  (99 more)  4096 bytes read\n"));
 	buf_reset(&out);
 	log_event_parse(3, (const uint8_t *)rubbish, strlen(rubbish), &e);
 	assert_null(e.root);

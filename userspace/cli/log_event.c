@@ -188,6 +188,11 @@ void log_event_parse(uint64_t index, const uint8_t *entry, size_t n, struct log_
 			   text(root, "actor.process.name"));
 	e.path = either(either(text(root, "file.path"), text(root, "process.file.path")),
 			text(root, "message"));
+	e.repeats = member(root, "unmapped.muniment.repeats")
+			    ? (int64_t)json_integer_value(member(root, "unmapped.muniment.repeats"))
+			    : -1;
+	e.bytes_read = (int64_t)json_integer_value(member(root, "unmapped.muniment.bytes_read"));
+	e.bytes_written = (int64_t)json_integer_value(member(root, "unmapped.muniment.bytes_written"));
 	e.alert = json_is_true(member(root, "is_alert"));
 	*ret_event = e;
 }

@@ -80,6 +80,17 @@ static const char *row_colour(const struct log_event *e)
 	return e->alert ? "\033[33m" : "";
 }
 
+/* So that a row of counts is not taken for an access more. */
+static void add_counts(struct buf *out, const struct log_event *e)
+{
+	if (e->repeats >= 0)
+		buf_printf(out, "  (%lld more)", (long long)e->repeats);
+	if (e->bytes_read)
+		buf_printf(out, "  %lld bytes read", (long long)e->bytes_read);
+	if (e->bytes_written)
+		buf_printf(out, "  %lld bytes written", (long long)e->bytes_written);
+}
+
 void log_table_row(struct buf *out, const struct log_event *e, const uint8_t *entry, size_t n, bool colour)
 {
 	const char *on = colour ? row_colour(e) : "";
@@ -93,6 +104,7 @@ void log_table_row(struct buf *out, const struct log_event *e, const uint8_t *en
 		cell(out, e->store, 12);
 		cell(out, e->program, 24);
 		add_safe(out, e->path, strlen(e->path));
+		add_counts(out, e);
 	} else {
 		buf_str(out, "(not JSON) ");
 		add_safe(out, (const char *)entry, n < 200 ? n : 200);

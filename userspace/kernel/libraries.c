@@ -165,7 +165,8 @@ static int fill_packaged(struct kernel *k, const struct policy_image *image)
 		log_error("no package database: libraries that packages brought cannot be told from others");
 		return 0;
 	}
-	if (!err && !packaged_work(k, k->packaged, true, packaged_now_ns() + FIRST_NS, NULL, NULL))
+	if (!err &&
+	    !packaged_work(k, k->packaged, true, kernel_clock_ns(CLOCK_MONOTONIC) + FIRST_NS, NULL, NULL))
 		log_warn("not all libraries of the programs are verified yet: those may not be loaded until "
 			 "then");
 	return err;
@@ -193,5 +194,5 @@ void kernel_watch_packaged(struct kernel *k, kernel_library_fn fn, void *ctx)
 	if (err)
 		log_warn("the package database cannot be read: %s", strerror(-err));
 	packaged_watch(p);
-	packaged_work(k, p, false, packaged_now_ns() + STEP_NS, fn, ctx);
+	packaged_work(k, p, false, kernel_clock_ns(CLOCK_MONOTONIC) + STEP_NS, fn, ctx);
 }

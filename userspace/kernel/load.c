@@ -134,14 +134,6 @@ static void read_earlier(const char *pin_dir, struct control *ret_control)
 	close(fd);
 }
 
-static uint64_t boot_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* With MUNIMENT_BPF_DEBUG: what each program cost at load. Of each, the kernel notes when that began. */
 static void show_costs(const struct muniment_bpf *skel)
 {
@@ -165,7 +157,7 @@ static void show_costs(const struct muniment_bpf *skel)
 	}
 	if (name)
 		fprintf(stderr, "%-32s %7u instructions verified, %5llu ms\n", name, info.verified_insns,
-			(unsigned long long)(boot_ns() - info.load_time) / 1000000);
+			(unsigned long long)(kernel_clock_ns(CLOCK_BOOTTIME) - info.load_time) / 1000000);
 }
 
 static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
@@ -250,7 +242,7 @@ static void claim(struct kernel *k)
 	control->claimed = k->instance;
 	control->fold_ns = k->options.fold_ns;
 	if (!control->ring)
-		control->ring = boot_ns();
+		control->ring = kernel_clock_ns(CLOCK_BOOTTIME);
 }
 
 int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel, bool *ret_adopted)

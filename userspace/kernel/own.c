@@ -169,17 +169,9 @@ int kernel_protect(struct kernel *k)
 	return 0;
 }
 
-static uint64_t boot_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 int own_may_follow(const struct kernel *k, const struct own *before)
 {
-	if (before->mode != STORE_MODE_ENFORCE || boot_ns() < before->window_until)
+	if (before->mode != STORE_MODE_ENFORCE || kernel_clock_ns(CLOCK_BOOTTIME) < before->window_until)
 		return 0;
 	for (int i = 0; i < OWN_PROCESSES; i++) {
 		const struct own_process *p = &before->processes[i];
@@ -201,7 +193,8 @@ int own_may_follow(const struct kernel *k, const struct own *before)
 
 void kernel_heartbeat(struct kernel *k)
 {
-	__atomic_store_n(&k->skel->data_control->control.own.heartbeat, boot_ns(), __ATOMIC_RELAXED);
+	__atomic_store_n(&k->skel->data_control->control.own.heartbeat, kernel_clock_ns(CLOCK_BOOTTIME),
+			 __ATOMIC_RELAXED);
 }
 
 void kernel_window(struct kernel *k, uint64_t until_boot_ns)

@@ -21,14 +21,6 @@
 	1000000000ull /* while packages are installed, the database changes many times a second */
 #define ROUND 128     /* files looked at each time beside the first ones */
 
-uint64_t packaged_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static int map_of(const struct kernel *k)
 {
 	return bpf_map__fd(k->skel->maps.library_stamps);
@@ -168,7 +160,7 @@ static void end_batch(struct packaged *p)
 
 int packaged_read(struct kernel *k, struct packaged *p)
 {
-	uint64_t changed_ns = packages_changed_ns(PACKAGES_DIR), now = packaged_now_ns();
+	uint64_t changed_ns = packages_changed_ns(PACKAGES_DIR), now = kernel_clock_ns(CLOCK_MONOTONIC);
 	struct packaged fresh = {.others = p->others, .n_others = p->n_others};
 	const struct packages_each each = {is_wanted, add_file, &fresh};
 	int err;
@@ -373,14 +365,14 @@ bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64
 				batch->skip[batch->done] = true;
 			if (got)
 				batch->done++;
-			if (packaged_now_ns() >= until_ns && batch->done < batch->n)
+			if (kernel_clock_ns(CLOCK_MONOTONIC) >= until_ns && batch->done < batch->n)
 				return false;
 		}
 		judge_batch(k, p, fn, ctx);
 		for (size_t i = 0; i < batch->n; i++)
 			again |= p->files[batch->index[i]].state == PACKAGED_UNKNOWN;
 		end_batch(p);
-		if (again || packaged_now_ns() >= until_ns)
+		if (again || kernel_clock_ns(CLOCK_MONOTONIC) >= until_ns)
 			return false; /* what could not be settled is tried again later */
 	}
 	return true;

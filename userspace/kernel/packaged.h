@@ -71,6 +71,4 @@ bool packaged_work(struct kernel *k, struct packaged *p, bool only_first, uint64
 /* Finds files that are no longer what was looked at. */
 void packaged_watch(struct packaged *p);
 
-uint64_t packaged_now_ns(void);
-
 #endif

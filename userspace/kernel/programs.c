@@ -26,14 +26,6 @@
 
 static const struct role_set nobody;
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static bool same_object(const struct object_id *a, const struct object_id *b)
 {
 	return a->ino == b->ino && a->dev == b->dev && a->generation == b->generation;
@@ -314,7 +306,7 @@ int kernel_fill_programs(struct kernel *k, struct policy_image *image, bool libr
 		look(k, libraries, program, p, &program->found);
 		p->told = program->found;
 		if (program->found.state == PROGRAM_BUSY)
-			p->busy_ns = monotonic_ns();
+			p->busy_ns = kernel_clock_ns(CLOCK_MONOTONIC);
 		note_roles(p, &program->found);
 	}
 	for (size_t i = 0; i < programs.n && !err; i++)
@@ -352,8 +344,9 @@ static void look_again(struct kernel *k, struct policy_image *image, struct kern
 	look(k, programs->libraries, program, p, &found);
 	program->found = found;
 	if (found.state == PROGRAM_BUSY && !p->busy_ns)
-		p->busy_ns = monotonic_ns();
-	tell = found.state != PROGRAM_BUSY || monotonic_ns() - p->busy_ns > KERNEL_BUSY_MS * 1000000ull;
+		p->busy_ns = kernel_clock_ns(CLOCK_MONOTONIC);
+	tell = found.state != PROGRAM_BUSY ||
+	       kernel_clock_ns(CLOCK_MONOTONIC) - p->busy_ns > KERNEL_BUSY_MS * 1000000ull;
 	if (found.state != PROGRAM_BUSY) {
 		if (!programs->libraries && p->had_roles && !same_object(&p->former.id, &p->id))
 			keep_running(k, image, program, &p->former, &p->former.found.roles, slot, programs);

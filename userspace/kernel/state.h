@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "kernel/kernel.h"
 
@@ -84,6 +85,15 @@ struct kernel {
 	unsigned canary_asked; /* with tracing: probes whose record has not come back */
 	char why_not[MECHANISM_END][160];
 };
+
+/* Nanoseconds of CLOCK_MONOTONIC or CLOCK_BOOTTIME, which do not fail. */
+static inline uint64_t kernel_clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 /* --- attach.c: the table of programs --- */
 

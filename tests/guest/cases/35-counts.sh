@@ -43,8 +43,16 @@ told() {
 }
 
 m_policy_of "$S"
+exec 3<"$S/two"
 M_OPTIONS=(--pin)
 m_start
+
+# Through a descriptor from before, without a role: nothing moves, so nothing is measured.
+as games python3 -c 'import os; print(os.getpid(), flush=True); os.read(3, 1000)' >"$M/out" 2>"$M/errors"
+exec 3<&-
+PID=$(head -n 1 "$M/out")
+m_entry "the denied read" ".actor.process.pid == $PID and .action_id == 2"
+t_equal "of which no bytes are told" 0 "$(total '(.unmapped.muniment | (.bytes_read // 0) + (.uses // 0))')"
 
 python_as daemon "$S/one" <<'END'
 for i in range(100):
