@@ -15,7 +15,7 @@ static __always_inline bool access__is_far_device(u32 dev)
 
 static __always_inline bool access__is_far(struct inode *inode)
 {
-	return access__is_far_device(outside__dev(inode));
+	return access__is_far_device(kept__dev(inode));
 }
 
 /* The same for what is opened or used by descriptor, which may be a device below a store. */
@@ -26,7 +26,7 @@ static __always_inline bool access__is_beyond(struct inode *inode, u32 dev)
 
 static __always_inline bool access__is_elsewhere(struct inode *inode)
 {
-	return access__is_beyond(inode, outside__dev(inode));
+	return access__is_beyond(inode, kept__dev(inode));
 }
 
 /* The answer kept with the inode, or NULL when there is none for this epoch. */
@@ -44,8 +44,9 @@ static __always_inline struct answer *access__known(struct inode *inode, u32 mec
 static __always_inline void access__remember(struct inode *inode, struct dentry *dentry, u64 epoch,
 					     const struct place *place)
 {
-	if (place->store == STORE_NONE &&
-	    (object__is_named_often(inode) || outside__note(inode, dentry, epoch)))
+	if (place->store != STORE_NONE)
+		kept__note_inside(inode, epoch, place->store);
+	else if (object__is_named_often(inode) || kept__note_outside(inode, dentry, epoch))
 		return;
 	object__remember(inode, epoch, place);
 }
@@ -66,7 +67,7 @@ static __always_inline bool access__locate(struct inode *inode, struct dentry *d
 		access->place.store = STORE_NONE;
 		raw__find(inode, access);
 		access->place.store = unknown(access->place.store);
-	} else if (mechanism == MECHANISM_LSM && outside__learn(inode, dentry, epoch)) {
+	} else if (mechanism == MECHANISM_LSM && kept__learn_outside(inode, dentry, epoch)) {
 		access->place.store = STORE_NONE;
 	} else {
 		access->place.store = STORE_NONE;
@@ -212,6 +213,7 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 
 	if (!actor)
 		return;
+	hot__forget_file(task, inode);
 	recent = access__recent(actor, inode);
 	if (recent->file == (u64)file && recent->ino == inode->i_ino) {
 		recent->operations |= access->operations;
@@ -372,36 +374,27 @@ static __noinline int access__note_decided(struct file *file, struct inode *inod
 	return 0;
 }
 
-/*
- * Does what is opened, or used by descriptor, lie where no store is, or is it known to lie outside? Else the answer kept
- * with it goes to *ret_known; NULL when there is none.
- */
-static __always_inline bool access__is_outside(struct inode *inode, u32 mechanism, u64 *ret_epoch,
-					       struct answer **ret_known)
-{
-	u32 dev = outside__dev(inode);
-
-	if (access__is_beyond(inode, dev))
-		return true;
-	*ret_epoch = maps__epoch();
-	if (outside__knows(inode, dev, mechanism, *ret_epoch))
-		return true;
-	*ret_known = access__known(inode, mechanism, *ret_epoch);
-	return *ret_known && (*ret_known)->store == STORE_NONE;
-}
-
 /* A file is opened. */
 static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
+	u32 dev = kept__dev(inode);
 	struct answer *known;
 	u64 epoch;
 	int err;
 
-	if (access__is_outside(inode, mechanism, &epoch, &known))
+	if (access__is_beyond(inode, dev))
 		return 0;
-	if (mechanism == MECHANISM_LSM && !known && outside__learn(inode, file->f_path.dentry, epoch))
+	epoch = maps__epoch();
+	if (kept__is_outside(inode, dev, mechanism, epoch))
 		return 0;
+	known = access__known(inode, mechanism, epoch);
+	if (known && known->store == STORE_NONE)
+		return 0;
+	if (mechanism == MECHANISM_LSM && !known && kept__learn_outside(inode, file->f_path.dentry, epoch))
+		return 0;
+	if (known) /* it may have been pushed out; uses will follow */
+		kept__note_inside(inode, epoch, known->store);
 	err = access__open_near(file, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)
 		access__note_decided(file, inode, access__opening(file, inode), err);

@@ -275,6 +275,30 @@ __attribute__((noinline)) int account__add(u64 account, u64 amount)
 	return mine;
 }
 
+/*
+ * The same, when it is free and has something to tell already. Inlined, and without the rest of what may be: most reads
+ * of records are counted here.
+ */
+static __always_inline bool account__add_more(u64 account, bool written, u64 bytes)
+{
+	struct account *slot = account__at(account_slot(account));
+	bool mine;
+
+	if (!slot || __sync_val_compare_and_swap(&slot->lock, 0, 1))
+		return false;
+	mine = slot->serial == account >> 32 && slot->dirty;
+	if (mine) {
+		slot->used = 1;
+		slot->tally.uses++;
+		if (written)
+			slot->tally.written += bytes;
+		else
+			slot->tally.read += bytes;
+	}
+	account__unlock(slot);
+	return mine;
+}
+
 /* A file is closed whose uses are counted there. */
 static __noinline int account__close(u64 account)
 {
@@ -288,10 +312,11 @@ static __noinline int account__close(u64 account)
 	return 0;
 }
 
-/* While two loads speak, both see each use: the newer counts. Repeats are records of their own then. */
+/* Are uses to be counted, and here? While two loads speak, both see each use: the newer counts. Repeats are records of
+ * their own then. */
 static __always_inline bool account__counts(void)
 {
-	return instance == control.instance;
+	return control.fold_ns && instance == control.instance;
 }
 
 static __always_inline bool account__is_foldable(const struct access *access)

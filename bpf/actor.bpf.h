@@ -355,6 +355,7 @@ static __always_inline void actor__forget(void)
 
 	if (answer)
 		answer->epoch = 0;
+	hot__forget(bpf_get_current_task_btf());
 }
 
 #define PR_SET_MM	   35
@@ -405,6 +406,7 @@ static __always_inline void actor__exec(const struct linux_binprm *bprm)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *mine = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 
+	hot__forget(task);
 	if (!mine)
 		return;
 	mine->flags = 0;

@@ -163,4 +163,23 @@ static __noinline u64 amount__use(struct file *file, u32 operations, u32 hook, u
 	return amount(AMOUNT_READ, amount__there(file->f_inode, position, bytes));
 }
 
+/*
+ * What a read, pread64, write or pwrite64 of a thread for itself comes to, in bytes; ~0: it is something else.
+ * Inlined, and beside amount__use: most uses of records are these.
+ */
+static __always_inline u64 amount__plain(struct task_struct *task, struct file *file, struct inode *inode,
+					 bool write)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	u64 call = regs->orig_ax;
+
+	if (task->flags & (TASK_IO_WORKER | TASK_KTHREAD) || task->thread_info.status & TASK_COMPAT)
+		return ~0ull;
+	if (write)
+		return call == 1 || call == 18 ? regs->dx : ~0ull;
+	if (call != 0 && call != 17)
+		return ~0ull;
+	return amount__there(inode, call ? regs->r10 : file->f_pos, regs->dx);
+}
+
 #endif

@@ -165,7 +165,7 @@ int BPF_PROG(lsm__task_prctl, int option, unsigned long what, unsigned long arg3
 SEC("lsm/sb_kern_mount")
 int BPF_PROG(lsm__sb_kern_mount, const struct super_block *sb, int ret)
 {
-	outside__mounted(sb);
+	kept__mounted(sb);
 	return ret;
 }
 

@@ -63,11 +63,12 @@ static __noinline int library__mark(void)
 	if (leader->flags & ACTOR_LIBRARY)
 		return 0;
 	leader->flags |= ACTOR_LIBRARY;
-	if (task->signal->nr_threads > 1)
+	if (task->signal->nr_threads > 1) {
 		maps__new_epoch();
-	else
-		leader->epoch =
-			0; /* the usual case, as libraries are loaded first; others keep their answers */
+		return 0;
+	}
+	leader->epoch = 0; /* the usual case, as libraries are loaded first; others keep their answers */
+	hot__forget(task);
 	return 0;
 }
 

@@ -26,14 +26,14 @@ static __noinline int names__near(struct inode *inode, struct dentry *place, str
 /* Does the directory lie where no store is, or is it known to lie outside? */
 static __always_inline bool names__is_outside(struct inode *dir, u32 mechanism)
 {
-	u32 dev = outside__dev(dir);
+	u32 dev = kept__dev(dir);
 	struct answer *known;
 	u64 epoch;
 
 	if (access__is_far_device(dev))
 		return true;
 	epoch = maps__epoch();
-	if (mechanism == MECHANISM_LSM && outside__has_directory(dir, dev, epoch))
+	if (mechanism == MECHANISM_LSM && kept__directory_is_outside(dir, dev, epoch))
 		return true;
 	known = access__known(dir, mechanism, epoch);
 	return known && known->store == STORE_NONE;
@@ -42,15 +42,15 @@ static __always_inline bool names__is_outside(struct inode *dir, u32 mechanism)
 /* The same of what has a name. */
 static __always_inline bool names__leads_outside(struct inode *inode, struct dentry *name, u32 mechanism)
 {
-	u32 dev = outside__dev(inode);
+	u32 dev = kept__dev(inode);
 	struct answer *known;
 	u64 epoch;
 
 	if (access__is_far_device(dev))
 		return true;
 	epoch = maps__epoch();
-	if (outside__knows(inode, dev, mechanism, epoch) ||
-	    outside__by_directory(inode, name, mechanism, epoch))
+	if (kept__is_outside(inode, dev, mechanism, epoch) ||
+	    kept__is_outside_by_directory(inode, name, mechanism, epoch))
 		return true;
 	known = access__known(inode, mechanism, epoch);
 	return known && known->store == STORE_NONE;

@@ -55,7 +55,7 @@ static __noinline int access__is_settled(struct file *file, struct inode *inode,
 /* Does a use that is on record need no other one? With accounts, only if it can be counted. */
 static __always_inline bool access__is_counted(u64 account, u64 amount)
 {
-	if (!control.fold_ns || !account__counts())
+	if (!account__counts())
 		return true;
 	return account && account__add(account, amount);
 }
@@ -89,41 +89,74 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	return err;
 }
 
+/* The same as below for reads and writes of the plain kind, without asking any storage. */
+static __always_inline bool access__is_hot(struct task_struct *task, struct file *file, u32 operations,
+					   u64 epoch)
+{
+	bool written = operations == OPERATION_BIT(OPERATION_WRITE);
+	struct inode *inode = file->f_inode;
+	u64 account, bytes;
+
+	if (!written && operations != OPERATION_BIT(OPERATION_READ))
+		return false;
+	account = hot__account(task, actor__login_uid(task), file, inode, operations, epoch);
+	if (!account)
+		return false;
+	bytes = amount__plain(task, file, inode, written);
+	return bytes != ~0ull && account__add_more(account, written, bytes);
+}
+
 /* Was this very use, by this thread, granted and recorded a moment ago, and has nothing changed since? Not inlined: its
  * stack need not add up with that of what follows when it says no. */
 static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, u32 store, u64 epoch)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 	struct inode *inode = file->f_inode;
+	u32 operations = access__using(file, inode, mask);
+	bool counts = account__counts();
+	struct actor_answer *actor;
 	struct recent *recent;
-	u32 operations;
 	u64 amount;
 
+	if (hook == HOOK_FILE_PERMISSION && counts && access__is_hot(task, file, operations, epoch))
+		return true;
+	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 	if (!actor || !actor__is_current(actor, task, epoch, MECHANISM_LSM)) /* only lsm has kept places */
 		return false;
-	operations = access__using(file, inode, mask);
 	if (!operations || !access__is_recent(actor, file, inode, operations))
 		return false;
 	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
 	if (store >= STORE_IDS || operations & ~actor->granted[store])
 		return false;
+	if (!counts)
+		return true;
 	recent = access__recent(actor, inode);
+	hot__add(task, actor__login_uid(task), inode, epoch, operations, recent);
 	amount = unknown64(amount__use(file, operations, hook, &recent->call));
-	return amount == AMOUNT_COUNTED || access__is_counted(recent->account, amount);
+	return amount == AMOUNT_COUNTED || account__add(recent->account, amount);
 }
 
 /* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
 static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
-	struct answer *known;
+	u32 dev = kept__dev(inode), store;
+	struct answer *known = NULL;
 	u64 epoch;
 	int err;
 
-	if (access__is_outside(inode, mechanism, &epoch, &known) ||
-	    (known && access__is_routine(file, mask, hook, known->store, epoch)))
+	if (access__is_beyond(inode, dev))
 		return 0;
+	epoch = maps__epoch();
+	store = kept__store(inode, dev, mechanism, epoch);
+	if (store == KEPT_NOTHING) {
+		known = access__known(inode, mechanism, epoch);
+		store = known ? known->store : KEPT_NOTHING;
+	}
+	if (store == STORE_NONE ||
+	    (store != KEPT_NOTHING && access__is_routine(file, mask, hook, store, epoch)))
+		return 0;
+	known = known ? known : access__known(inode, mechanism, epoch);
 	err = access__use_near(file, mask, known, mechanism, hook);
 	if (net && mechanism == MECHANISM_FMOD_RET)
 		access__note_decided(file, inode, access__using(file, inode, mask), err);
@@ -138,7 +171,7 @@ static __always_inline void access__closed(struct file *file)
 	struct recent *recent;
 
 	if (access__is_far(inode) || !control.fold_ns ||
-	    outside__knows(inode, outside__dev(inode), MECHANISM_LSM, maps__epoch()))
+	    kept__is_outside(inode, kept__dev(inode), MECHANISM_LSM, maps__epoch()))
 		return;
 	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 	if (!actor)

@@ -73,5 +73,5 @@ for NAME in other_device:device outside:outside; do
 	report_share "rename.${NAME%:*}" rename "${NAME#*:}" 5
 	report_share "unlink.${NAME%:*}" unlink "${NAME#*:}" 5
 	report_share "create.${NAME%:*}" create "${NAME#*:}" # opens and closes, which have budgets of their own
-	report_share "create+unlink.${NAME%:*}" create+unlink "${NAME#*:}" 5
+	report_share "create+unlink.${NAME%:*}" create+unlink "${NAME#*:}"
 done
