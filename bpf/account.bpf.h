@@ -257,7 +257,10 @@ static __always_inline void account__give_up(u64 account)
 	account__unlock(slot);
 }
 
-/* Counts a use of what the account's accesses opened. Returns 0 when it is another's by now, or busy. Global, too. */
+/*
+ * Counts a use of what the account's accesses opened. Returns 0 when it is another's by now, or busy, or of a policy that
+ * is not in force any more: what is used under a new one is decided anew, and its record says so. Global, too.
+ */
 __attribute__((noinline)) int account__add(u64 account, u64 amount)
 {
 	u32 index = account_slot(account);
@@ -266,7 +269,8 @@ __attribute__((noinline)) int account__add(u64 account, u64 amount)
 
 	if (!slot || !account__lock(slot))
 		return 0;
-	mine = slot->serial == account >> 32;
+	mine = slot->serial == account >> 32 &&
+	       slot->key.generation == control.slots[epoch_slot(maps__epoch())].generation;
 	if (mine && amount) { /* to list is no use that is measured: nothing to tell */
 		account__mark(slot, index);
 		account__count_use(&slot->tally, amount);

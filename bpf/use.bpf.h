@@ -131,9 +131,13 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 	if (!counts)
 		return true;
 	recent = access__recent(actor, inode);
-	hot__add(task, actor__login_uid(task), inode, epoch, operations, recent);
 	amount = unknown64(amount__use(file, operations, hook, &recent->call));
-	return amount == AMOUNT_COUNTED || account__add(recent->account, amount);
+	if (amount == AMOUNT_COUNTED)
+		return true;
+	if (!account__add(recent->account, amount))
+		return false;
+	hot__add(task, actor__login_uid(task), inode, epoch, operations, recent);
+	return true;
 }
 
 /* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */

@@ -25,6 +25,7 @@
 #define COMMIT_MS      100   /* at most so often, but for alerts */
 #define IDLE_COMMIT_MS 10000 /* the canary's records alone are no reason to write more often */
 #define CANARY_MS      2000
+#define TELL_ROUNDS    16   /* until all of them are */
 #define TELL_MS	       1000 /* accounts of the kernel side into records */
 #define WATCH_MS       5000 /* /etc/passwd, counters of the kernel side */
 #define PROGRAMS_MS                                                                                          \
@@ -148,6 +149,11 @@ void keeper_pace(struct keeper *k);
  */
 int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked);
 void keeper_write_policy_event(struct keeper *k, const char *who);
+
+/* keeper_names.c: what an earlier daemon's policies, but that of this generation, called their stores; and this one's,
+ * which is in force. Failures are told, and cost those names. */
+void keeper_names_load(struct keeper *k, uint32_t generation);
+void keeper_names_save(const struct keeper *k, const struct policy_image *image);
 
 /* keeper_programs.c */
 /* Of a policy that came into force: writes which programs were refused, and which changed since the former one. */

@@ -38,6 +38,13 @@ int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked)
 		return err;
 	if (former && !asked)
 		image_keep_loaded(image, former);
+	if (former) {
+		/* What was counted is told while the policy that it was counted under is known in full. */
+		keeper_tell(k, true);
+		keeper_drain(k, host_monotonic_ns());
+	} else {
+		keeper_names_load(k, generation);
+	}
 	err = kernel_apply(k->kernel, image, generation);
 	if (err) {
 		buf_printf(&loaded->messages, "the policy cannot be brought into force: %s\n",
@@ -50,8 +57,10 @@ int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked)
 	k->policy_ms = wall_ms();
 	/* From here the records bear the new generation: the image must be known, whatever it takes. */
 	err = recorder_set_policy(k->recorder, generation, image);
-	if (!err)
+	if (!err) {
 		loaded->image = NULL;
+		keeper_names_save(k, image);
+	}
 	return err;
 }
 

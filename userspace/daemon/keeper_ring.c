@@ -134,6 +134,11 @@ void keeper_tell(struct keeper *k, bool all)
 {
 	int err = kernel_tell(k->kernel, all);
 
+	/* While the ring is full: what is taken out makes room. */
+	for (int i = 0; all && err == -EAGAIN && i < TELL_ROUNDS && !k->ledger_down && !k->full_ns; i++) {
+		keeper_drain(k, host_monotonic_ns());
+		err = kernel_tell(k->kernel, all);
+	}
 	if (err && err != -EAGAIN && err != k->tell_error)
 		log_error("what was folded in the kernel cannot be told: %s; it stays there", strerror(-err));
 	k->tell_error = err;

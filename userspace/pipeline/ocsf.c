@@ -110,6 +110,8 @@ void ocsf_free(struct ocsf *o)
 		buf_free(&o->metadata[i / 2][i % 2]);
 	for (int i = 0; i < 2; i++)
 		policy_image_free(o->policies[i].image);
+	for (int i = 0; i < OCSF_EARLIER_MAX; i++)
+		policy_image_free(o->earlier[i].image);
 	buf_free(&o->device);
 	buf_free(&o->path);
 	buf_free(&o->file);
@@ -119,11 +121,20 @@ void ocsf_free(struct ocsf *o)
 
 int ocsf_set_policy(struct ocsf *o, uint32_t generation, struct policy_image *image)
 {
-	policy_image_free(o->policies[1].image);
+	if (o->policies[1].image)
+		ocsf_add_earlier(o, o->policies[1].generation, o->policies[1].image);
 	o->policies[1] = o->policies[0];
 	o->policies[0] = (struct ocsf_policy){generation, image};
 	cache_clear(o->actors);
 	return 0;
+}
+
+void ocsf_add_earlier(struct ocsf *o, uint32_t generation, struct policy_image *image)
+{
+	struct ocsf_policy *earlier = &o->earlier[o->n_earlier++ % OCSF_EARLIER_MAX];
+
+	policy_image_free(earlier->image);
+	*earlier = (struct ocsf_policy){generation, image};
 }
 
 void ocsf_set_roots(struct ocsf *o, ocsf_root_path_fn fn, const void *ctx)
@@ -157,6 +168,10 @@ const struct ocsf_policy *ocsf_find_policy(const struct ocsf *o, uint32_t genera
 	for (int i = 0; i < 2; i++) {
 		if (o->policies[i].image && o->policies[i].generation == generation)
 			return &o->policies[i];
+	}
+	for (int i = 0; i < OCSF_EARLIER_MAX; i++) {
+		if (o->earlier[i].image && o->earlier[i].generation == generation)
+			return &o->earlier[i];
 	}
 	return NULL;
 }

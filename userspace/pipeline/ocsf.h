@@ -34,10 +34,16 @@ struct ocsf *ocsf_new(const struct host *host, struct enrich *enrich);
 void ocsf_free(struct ocsf *o);
 
 /*
- * The image that records of this generation refer to. Takes it over; the one before the former is released,
- * as records of it cannot be in the ring any more. 0, or -ENOMEM when it stays the caller's.
+ * The image that records of this generation refer to. Takes it over; the one before the former goes to
+ * ocsf_add_earlier. 0, or -ENOMEM when it stays the caller's.
  */
 int ocsf_set_policy(struct ocsf *o, uint32_t generation, struct policy_image *image);
+/*
+ * What records of an earlier generation refer to, which a full ring or a daemon's end kept back: files, stores and
+ * roots at least. Takes the image over; the oldest of OCSF_EARLIER_MAX is released.
+ */
+#define OCSF_EARLIER_MAX 8
+void ocsf_add_earlier(struct ocsf *o, uint32_t generation, struct policy_image *image);
 const struct policy_image *ocsf_policy(const struct ocsf *o);
 /* The one before, as long as records may refer to it; NULL for none. */
 const struct policy_image *ocsf_former_policy(const struct ocsf *o);

@@ -10,12 +10,16 @@
 static const char *root_of(const struct ocsf *o, const struct record_access *a,
 			   const struct ocsf_policy *policy)
 {
+	const char *path = NULL;
+
 	if ((a->flags & RECORD_FLAG_PATH_OUTSIDE) ||
 	    (a->store >= STORES_MAX && a->store != STORE_OWN && a->store != STORE_OWN_SECRET &&
 	     a->store != STORE_LIBRARY))
 		return NULL;
 	if (o->root_path)
-		return o->root_path(o->root_ctx, a->policy_generation, a->root);
+		path = o->root_path(o->root_ctx, a->policy_generation, a->root);
+	if (path)
+		return path;
 	return policy && a->root < policy->image->n_roots ? policy->image->roots[a->root].path : NULL;
 }
 

@@ -63,6 +63,8 @@ struct ocsf {
 	struct buf metadata[2][2];	/* [rich][container]: from its name to the log source's quote */
 	struct buf device;		/* the rich form, for lifecycle entries */
 	struct ocsf_policy policies[2]; /* the one in force, and the one before */
+	struct ocsf_policy earlier[OCSF_EARLIER_MAX];
+	unsigned n_earlier; /* ever; the next one's place */
 	ocsf_root_path_fn root_path;
 	const void *root_ctx;
 	struct cache *actors;

@@ -9,6 +9,8 @@
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
 . "$TREE/tests/guest/muniment.sh"
+# shellcheck source=tests/guest/counts.sh
+. "$TREE/tests/guest/counts.sh"
 
 mkdir disk && truncate -s 64M ext4.img && mkfs.ext4 -q ext4.img && mount -o loop ext4.img disk || exit
 S=$CASE_DIR/disk/store OUT_DIR=$CASE_DIR/disk/out SIZE=300000
@@ -20,28 +22,6 @@ done
 cp "$S/one" "$LONG"
 chown -R daemon "$S" "$OUT_DIR"
 
-# Runs python as user $1 with a program on standard input; its process id is in PID.
-python_as() {
-	local user=$1
-	shift
-	as "$user" python3 -c 'import os, sys; print(os.getpid(), flush=True); exec(sys.stdin.read())' "$@" >"$M/out" 2>"$M/errors"
-	PID=$(head -n 1 "$M/out")
-}
-
-# total FIELD [JQ]: of process PID's entries, those that the jq expression wants.
-total() {
-	m_entries | jq -s --argjson pid "$PID" "[.[] | select(.actor.process.pid == \$pid and .unmapped.muniment.store == \"ehr\")
-		| select(${2:-true}) | $1] | add // 0"
-}
-ACCESSES='(.count // if .unmapped.muniment | has("repeats") then 0 else 1 end)'
-READ='.unmapped.muniment.bytes_read // 0' WRITTEN='.unmapped.muniment.bytes_written // 0'
-OPENS='.activity_id == 14'
-
-# After a file was closed, what is left to tell comes within three seconds.
-told() {
-	sleep 5
-}
-
 m_policy_of "$S"
 exec 3<"$S/two"
 M_OPTIONS=(--pin)
@@ -52,7 +32,7 @@ as games python3 -c 'import os; print(os.getpid(), flush=True); os.read(3, 1000)
 exec 3<&-
 PID=$(head -n 1 "$M/out")
 m_entry "the denied read" ".actor.process.pid == $PID and .action_id == 2"
-t_equal "of which no bytes are told" 0 "$(total '(.unmapped.muniment | (.bytes_read // 0) + (.uses // 0))')"
+t_total "of which no bytes are told" 0 '(.unmapped.muniment | (.bytes_read // 0) + (.uses // 0))'
 
 python_as daemon "$S/one" <<'END'
 for i in range(100):
@@ -61,8 +41,8 @@ for i in range(100):
             pass
 END
 told
-t_equal "a hundred opens are counted as a hundred" 100 "$(total "$ACCESSES" "$OPENS")"
-t_equal "and all bytes" $((100 * SIZE)) "$(total "$READ")"
+t_total "a hundred opens are counted as a hundred" 100 "$ACCESSES" "$OPENS"
+t_total "and all bytes" $((100 * SIZE)) "$READ"
 t_check "in few entries" test "$(total 1)" -lt 20
 
 as daemon ls "$S" "$S" >/dev/null && as daemon find "$S" -type d >/dev/null
@@ -95,10 +75,10 @@ mmap.mmap(fd, 8192, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
 os.close(fd)
 END
 told
-t_equal "what each way of reading comes to" $((1000 + 500 + 300 + 21 + 5000 + 20000 + 100000)) "$(total "$READ")"
-t_equal "and of writing" $((11 + 13 + 7)) "$(total "$WRITTEN")"
-t_equal "and of mapping" 8192 "$(total '.unmapped.muniment.bytes_mapped // 0')"
-t_equal "one open" 1 "$(total "$ACCESSES" "$OPENS")"
+t_total "what each way of reading comes to" $((1000 + 500 + 300 + 21 + 5000 + 20000 + 100000)) "$READ"
+t_total "and of writing" $((11 + 13 + 7)) "$WRITTEN"
+t_total "and of mapping" 8192 '.unmapped.muniment.bytes_mapped // 0'
+t_total "one open" 1 "$ACCESSES" "$OPENS"
 t_equal "the program did it all" "" "$(cat "$M/errors")"
 
 python_as daemon "$LONG" <<'END'
@@ -106,8 +86,8 @@ for i in range(10):
     open(sys.argv[1], "rb", buffering=0).read(1000)
 END
 told
-t_equal "a record of a long path: opens" 10 "$(total "$ACCESSES" "$OPENS")"
-t_equal "a record of a long path: bytes" 10000 "$(total "$READ")"
+t_total "a record of a long path: opens" 10 "$ACCESSES" "$OPENS"
+t_total "a record of a long path: bytes" 10000 "$READ"
 t_check "the entry of its repeats tells the end of the path" \
 	test "$(total '(if .file.path | endswith("/record") then 0 else 1 end)')" -eq 0
 
@@ -122,7 +102,7 @@ END
 t_equal "five hundred denials" 1 "$(wc -l <"$M/out")"
 m_entry "the first denial at once" ".actor.process.pid == $PID and .action_id == 2 and (.unmapped.muniment | has(\"repeats\") | not)"
 sleep 12
-t_equal "and all are counted" 500 "$(total "$ACCESSES" '.action_id == 2')"
+t_total "and all are counted" 500 "$ACCESSES" '.action_id == 2'
 t_check "in few entries" test "$(total 1)" -lt 10
 t_check "with their number in the message" test "$(total 1 '.message | test(" times more$")')" -gt 0
 
@@ -138,8 +118,8 @@ for t in threads: t.start()
 for t in threads: t.join()
 END
 told
-t_equal "four threads' opens" 1000 "$(total "$ACCESSES" "$OPENS")"
-t_equal "four threads' bytes" 10000 "$(total "$READ")"
+t_total "four threads' opens" 1000 "$ACCESSES" "$OPENS"
+t_total "four threads' bytes" 10000 "$READ"
 
 # A file that stays open: what was read is told by the interval or by the amount.
 python_as daemon "$S/one" <<'END' &
@@ -154,7 +134,7 @@ PID=$(head -n 1 "$M/out")
 t_check "64 MiB are told while the file is open" test "$(total "$READ")" -ge $((64 << 20))
 wait $!
 told
-t_equal "and all of them in the end" $((400 * SIZE)) "$(total "$READ")"
+t_total "and all of them in the end" $((400 * SIZE)) "$READ"
 
 # The daemon is killed while counts are open; the next one tells them, and is told to make each access an entry.
 python_as daemon "$S/one" <<'END' &
@@ -168,17 +148,19 @@ WORK=$!
 sleep 3
 kill -KILL "$M_PID"
 wait "$M_PID" 2>/dev/null
+echo '{"boot": 1' >"$M/run/names"
 m_start --fold 0
+t_check "names that are damaged are told, and no more" grep -q "run/names is damaged" "$M/log"
 wait "$WORK"
 PID=$(head -n 1 "$M/out")
 told
-t_equal "over a killed daemon: opens" 2000 "$(total "$ACCESSES" "$OPENS")"
+t_total "over a killed daemon: opens" 2000 "$ACCESSES" "$OPENS"
 python_as daemon "$S/one" <<'END'
 for i in range(30):
     open(sys.argv[1], "rb", buffering=0).read(1000)
 END
 sleep 1
-t_equal "--fold 0: each open is an entry" 30 "$(total 1 "$OPENS")"
+t_total "--fold 0: each open is an entry" 30 1 "$OPENS"
 m_verify
 m_stop
 t_done

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the cases on counts share: programs that tell their process, and sums of what the ledger tells of it. Sourced.
+
+# Runs python as user $1 with a program on standard input; its process id is in PID.
+python_as() {
+	local user=$1
+	shift
+	as "$user" python3 -c 'import os, sys; print(os.getpid(), flush=True); exec(sys.stdin.read())' "$@" >"$M/out" 2>"$M/errors"
+	PID=$(head -n 1 "$M/out")
+}
+
+# total FIELD [JQ]: of process PID's entries, those that the jq expression wants.
+total() {
+	m_entries | jq -s --argjson pid "$PID" "[.[] | select(.actor.process.pid == \$pid and .unmapped.muniment.store == \"ehr\")
+		| select(${2:-true}) | $1] | add // 0"
+}
+ACCESSES='(.count // if .unmapped.muniment | has("repeats") then 0 else 1 end)'
+READ='.unmapped.muniment.bytes_read // 0' WRITTEN='.unmapped.muniment.bytes_written // 0'
+OPENS='.activity_id == 14'
+
+# After a file was closed, what is left to tell comes within three seconds; on a busy machine, later.
+told() {
+	sleep 4
+}
+
+# t_total NAME WANTED FIELD [JQ]
+t_total() {
+	t_wait 40 is_total "${@:2}"
+	t_equal "$1" "$2" "$(total "${@:3}")"
+}
+
+# shellcheck disable=SC2317  # called by t_wait
+is_total() {
+	(($(total "${@:2}") == $1))
+}
