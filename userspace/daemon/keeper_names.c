@@ -205,10 +205,9 @@ static void add_generation(struct keeper *k, json_t *names, uint32_t current)
 
 void keeper_names_load(struct keeper *k, uint32_t generation)
 {
-	json_t *list = read_names(k), *names;
-	size_t i;
+	json_t *list = read_names(k);
 
-	json_array_foreach (list, i, names)
-		add_generation(k, names, generation);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		add_generation(k, json_array_get(list, i), generation);
 	json_decref(list);
 }
