@@ -16,8 +16,11 @@ total() {
 	m_entries | jq -s --argjson pid "$PID" "[.[] | select(.actor.process.pid == \$pid and .unmapped.muniment.store == \"ehr\")
 		| select(${2:-true}) | $1] | add // 0"
 }
+# shellcheck disable=SC2034  # for those who source this
 ACCESSES='(.count // if .unmapped.muniment | has("repeats") then 0 else 1 end)'
+# shellcheck disable=SC2034
 READ='.unmapped.muniment.bytes_read // 0' WRITTEN='.unmapped.muniment.bytes_written // 0'
+# shellcheck disable=SC2034
 OPENS='.activity_id == 14'
 
 # After a file was closed, what is left to tell comes within three seconds; on a busy machine, later.

@@ -286,7 +286,8 @@ static void why_not_stronger(const struct kernel *k, char *why, size_t size)
 	size_t n = 0;
 
 	why[0] = '\0';
-	for (unsigned m = MECHANISM_LSM; m < (unsigned)k->mechanism && m < MECHANISM_END && n < size; m++)
+	for (unsigned m = MECHANISM_LSM;
+	     m < (unsigned)k->mechanism && m < sizeof(names) / sizeof(names[0]) && n < size; m++)
 		n += (size_t)snprintf(why + n, size - n, "%s%s: %s", n ? "; " : "", names[m], k->why_not[m]);
 }
 
