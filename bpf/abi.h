@@ -234,7 +234,8 @@ struct record_access {
 	__u32 file_mode; /* i_mode */
 	__u32 open_flags;
 	__u32 policy_generation;
-	__u32 root;	  /* index of the store's root in the policy image; undefined with PATH_OUTSIDE */
+	__u32 root; /* index of the store's root in the policy image, of STORE_HOST the host_item; undefined with
+			     PATH_OUTSIDE */
 	__u16 operations; /* mask of OPERATION_BIT */
 	__u16 flags;	  /* RECORD_FLAG_… */
 	__u8 store;

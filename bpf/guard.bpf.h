@@ -79,11 +79,12 @@ static __noinline int guard__settle_file(struct inode *inode, struct dentry *den
 	return guard__answer(access);
 }
 
-/* What the policy says of a host_item to others than the monitor; 0: nothing. */
-static __always_inline u32 guard__host(u32 slot, u32 item)
+/* What the policy says of a host_item to others than the monitor; 0: nothing. The access tells which item decided. */
+static __always_inline u32 guard__host(struct access *access, u32 item)
 {
-	u32 mode = host_mode(control.slots[slot & 1].host, item);
+	u32 mode = host_mode(control.slots[access->slot & 1].host, item);
 
+	access->place.root = item;
 	return mode && !own__is_current() ? mode : 0;
 }
 
@@ -190,7 +191,7 @@ static __noinline u32 guard__link_of(u32 fd)
  * the kernel. */
 static __noinline int guard__bpf_load(u32 type, u32 attach_type, u32 mechanism)
 {
-	u32 slot = epoch_slot(maps__epoch()), mode;
+	u32 mode;
 	bool shadows =
 		type == BPF_TYPE_LSM || (type == BPF_TYPE_TRACING && attach_type == BPF_ATTACH_MODIFY_RETURN);
 	struct access access = guard__access(STORE_HOST, HOOK_BPF, BPF_CMD_PROG_LOAD | type << 8, mechanism);
@@ -199,7 +200,7 @@ static __noinline int guard__bpf_load(u32 type, u32 attach_type, u32 mechanism)
 		mode = own__is_current() ? 0 : own__mode();
 		access.place.store = STORE_OWN;
 	} else {
-		mode = type < 64 && BPF_TYPES_TRACING >> type & 1 ? guard__host(slot, HOST_BPF) : 0;
+		mode = type < 64 && BPF_TYPES_TRACING >> type & 1 ? guard__host(&access, HOST_BPF) : 0;
 	}
 	return mode ? guard__settle(&access, mode, NULL) : 0;
 }
@@ -287,7 +288,7 @@ static __noinline int guard__proc(struct inode *inode, const char *name, u32 mec
 	if (access.target && control.own.mode) {
 		mode = own__is_current() ? 0 : own__mode();
 	} else if (guard__is_named(name, "sysrq-trigger", 14)) {
-		mode = guard__host(access.slot, HOST_SYSRQ);
+		mode = guard__host(&access, HOST_SYSRQ);
 		access.hook = HOOK_SYSRQ;
 		access.place.store = STORE_HOST;
 	}
@@ -401,7 +402,7 @@ static __always_inline int guard__read_file(struct file *file, u32 id, u32 mecha
 
 	if (item == HOST_ITEMS || !file || !maps__speaks())
 		return 0;
-	mode = guard__host(access.slot, item);
+	mode = guard__host(&access, item);
 	return mode ? guard__settle_file(file->f_inode, file->f_path.dentry, &access, mode) : 0;
 }
 
@@ -415,7 +416,7 @@ static __always_inline int guard__load_data(u32 id, u32 mechanism)
 	if ((!module && id != bpf_core_enum_value(enum kernel_load_data_id, LOADING_KEXEC_IMAGE)) ||
 	    !maps__speaks())
 		return 0;
-	mode = guard__host(access.slot, module ? HOST_MODULES : HOST_KEXEC);
+	mode = guard__host(&access, module ? HOST_MODULES : HOST_KEXEC);
 	return mode ? guard__settle(&access, mode, NULL) : 0;
 }
 
@@ -432,7 +433,7 @@ static __always_inline int guard__locked_down(u32 what, u32 mechanism)
 		item = HOST_KPROBES;
 	else
 		return 0;
-	mode = maps__speaks() ? guard__host(access.slot, item) : 0;
+	mode = maps__speaks() ? guard__host(&access, item) : 0;
 	return mode ? guard__settle(&access, mode, NULL) : 0;
 }
 

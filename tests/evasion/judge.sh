@@ -45,7 +45,7 @@ find_entries() {
 	jq -R -s -r --slurpfile entries "$M/flat.json" --argjson late "$LATE" '
 		split("\n")[] | select(. != "") | split("\t") | . as [$name, $from, $to, $needle, $words]
 		| ($words | split(" ") | map(select(. != "") | capture("(?<key>[^=]*)=(?<value>.*)")) | from_entries) as $wanted
-		| [$entries[] | . as $entry | select(.time >= ($from | tonumber) - 5
+		| [$entries[] | . as $entry | select(.start >= ($from | tonumber) - 5
 			and ($needle != "" or .time <= ($to | tonumber) + $late)
 			and ($needle == "" or (.path // "" | contains($needle)))
 			and all($wanted | to_entries[]; .value == "*" or .value == ($entry[.key] | tostring)))

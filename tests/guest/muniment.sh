@@ -181,7 +181,7 @@ m_entries() {
 
 # Entries as flat objects, one a line.
 m_flat() {
-	m_entries | jq -c '{time, message, alert: .is_alert, action: .action_id, activity: .activity_id,
+	m_entries | jq -c '{time, start: (.start_time // .time), message, alert: .is_alert, action: .action_id, activity: .activity_id,
 		user: .actor.user.name, uid: .actor.user.uid, acting: (.actor.process.user.name // .actor.user.name),
 		program: .actor.process.path, comm: .actor.process.name, pid: .actor.process.pid,
 		path: (.file.path // .process.file.path), target: .process.pid, inode: (.file.uid // "" | split(":")[2])}

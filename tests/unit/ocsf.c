@@ -332,10 +332,16 @@ static void test_guard(void **state)
 	a->store = STORE_HOST;
 	a->reason = REASON_HOST;
 	a->hook = HOOK_MODULE;
+	a->root = HOST_MODULES;
 	json = entry(NULL);
 	ASSERT_AT(json, "kernel.name", "kernel module evil.ko");
 	ASSERT_AT(json, "unmapped.muniment.store", "(host)");
 	ASSERT_AT(json, "attacks.0.sub_technique.uid", "T1547.006");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:12");
+	json_decref(json);
+	a->root = HOST_KEXEC; /* of which the policy says nothing */
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.rule", "");
 	json_decref(json);
 	for (unsigned hook = HOOK_TASK_KILL; hook < HOOK_END; hook++) {
 		a->hook = (uint8_t)hook;

@@ -178,7 +178,9 @@ static inline void fixture_no_names(void *ctx, enum policy_names kind, const cha
 	"  database: {users: [postgres], programs: [/usr/lib/postgresql/15/bin/postgres], "                  \
 	"libraries: [/usr/lib/postgresql/15/bin/postgres]}\n"                                                \
 	"grants:\n"                                                                                          \
-	"  - {role: database, store: ehr, access: [list, read, write]}\n"
+	"  - {role: database, store: ehr, access: [list, read, write]}\n"                                    \
+	"host:\n"                                                                                            \
+	"  modules: deny\n"
 
 /* The image of FIXTURE_POLICY; NULL and its findings on standard error when it is not accepted. */
 static inline struct policy_image *fixture_image(void)

@@ -120,8 +120,9 @@ void keeper_window_watch(struct keeper *k, uint64_t now_ns);
 /* What waits and what is open, for the status. */
 void keeper_asks_status(const struct keeper *k, struct buf *b);
 
-/* keeper_held.c: one entry about the records that processes had open before they were guarded, if any. */
-void keeper_tell_held(struct keeper *k);
+/* keeper_held.c: one entry about the records that processes had open before they were guarded, if any. former: the
+ * policy that was in force until now, NULL for none. */
+void keeper_tell_held(struct keeper *k, const struct policy_image *former);
 
 /* keeper_ring.c */
 void keeper_drain(struct keeper *k, uint64_t now_ns);

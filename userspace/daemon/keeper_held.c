@@ -4,6 +4,7 @@
  */
 #include "daemon/keeper.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,25 +18,54 @@ struct telling {
 	struct keeper *k;
 	struct buf *b; /* NULL: nothing to tell yet */
 	uint64_t n;
+	const struct policy_image *former; /* in force until now, or NULL */
 };
 
-/* As the host names it now. A daemon without the privilege to look says the inode only. */
-static void add_path(struct buf *b, const struct held *h)
+/* As the host names it now: its length, or 0. A daemon without the privilege to look says the inode only. */
+static size_t path_of(const struct held *h, char *path, size_t size)
 {
-	char link[64], path[4096];
+	char link[64];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%u/fd/%u", h->tgid, h->fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n > 0)
-		json_strn(b, "path", path, (size_t)n);
+	n = readlink(link, path, size - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Does a root of the policy lie there, or above? */
+static bool was_guarded(const struct policy_image *image, const char *path)
+{
+	for (size_t i = 0; i < image->n_roots; i++) {
+		const char *root = image->roots[i].path;
+		size_t n = strlen(root);
+
+		if (!strncmp(path, root, n) &&
+		    (path[n] == '\0' || path[n] == '/' || (n && root[n - 1] == '/')))
+			return true;
+	}
+	return false;
+}
+
+/* Has a store, or any with STORE_NONE, a root that the former policy did not guard? */
+static bool is_wider(const struct policy_image *image, const struct policy_image *former, uint32_t store)
+{
+	for (size_t i = 0; i < image->n_roots; i++)
+		if ((store == STORE_NONE || image->roots[i].store == store) &&
+		    !was_guarded(former, image->roots[i].path))
+			return true;
+	return false;
 }
 
 static void on_held(void *ctx, const struct held *h)
 {
 	struct telling *t = ctx;
 	const struct policy_image *image = ocsf_policy(recorder_ocsf(t->k->recorder));
+	char path[PATH_MAX];
+	size_t n = path_of(h, path, sizeof(path));
 
+	if (t->former && (!is_wider(image, t->former, h->store) || was_guarded(t->former, path)))
+		return;
 	if (!t->b) {
 		t->b = recorder_event(t->k->recorder, OCSF_OPEN_BEFORE,
 				      "processes had records open before they were guarded; each use is "
@@ -54,15 +84,18 @@ static void on_held(void *ctx, const struct held *h)
 	json_u64(t->b, "fd", h->fd);
 	json_bool(t->b, "writable", h->mode & 2);
 	json_u64(t->b, "inode", h->file.ino);
-	add_path(t->b, h);
+	if (n)
+		json_strn(t->b, "path", path, n);
 	json_close(t->b, '}');
 }
 
-void keeper_tell_held(struct keeper *k)
+void keeper_tell_held(struct keeper *k, const struct policy_image *former)
 {
-	struct telling t = {.k = k};
-	int err = kernel_held(k->kernel, on_held, &t);
+	struct telling t = {.k = k, .former = former};
+	int err = 0;
 
+	if (!former || is_wider(ocsf_policy(recorder_ocsf(k->recorder)), former, STORE_NONE))
+		err = kernel_held(k->kernel, on_held, &t);
 	if (err)
 		log_warn("what was open before cannot be told: %s", strerror(-err));
 	if (!t.b)

@@ -110,6 +110,7 @@ static void conclude(struct keeper *k)
 	if (accepted) {
 		log_info("policy of generation %u is in force", k->generation);
 		keeper_write_policy_event(k, r->who);
+		keeper_tell_held(k, ocsf_former_policy(recorder_ocsf(k->recorder)));
 	} else {
 		log_error("reload by %s refused; the former policy stays in force\n%s", r->who,
 			  r->loaded.messages.data ? r->loaded.messages.data : "");

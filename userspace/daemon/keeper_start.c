@@ -279,7 +279,7 @@ int keeper_start(struct keeper *k)
 		status = open_outlets(k, from);
 	/* Where an earlier daemon guarded, they were decided as they were opened. */
 	if (!status && !adopted)
-		keeper_tell_held(k);
+		keeper_tell_held(k, NULL);
 	if (!status && k->end)
 		status = EXIT_CANNOT;
 out:

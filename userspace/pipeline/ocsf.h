@@ -14,7 +14,7 @@
  *	metadata.original_time	nanoseconds since boot, as a string
  *	file.uid		"major:minor:inode:generation"
  *	unmapped.muniment	store, operations, hook, mechanism, gen (of the policy), grant ("file:line" of
- *				the policy), and for denials rule (that of the store), wanted, enforced, reason, flags; path_raw
+ *				the policy), and for denials rule (that of the store, or of the host), wanted, enforced, reason, flags; path_raw
  *				(base64) where the path is not UTF-8
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H

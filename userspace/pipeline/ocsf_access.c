@@ -231,6 +231,10 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 	else if (rich && policy && a->store < policy->image->n_stores)
 		add_rule(o, "rule", policy->image, policy->image->stores[a->store].file,
 			 policy->image->stores[a->store].line, b);
+	if (policy && a->store == STORE_HOST && a->root < HOST_ITEMS &&
+	    policy->image->host_rules[a->root].line)
+		add_rule(o, "rule", policy->image, policy->image->host_rules[a->root].file,
+			 policy->image->host_rules[a->root].line, b);
 	role = role_of(a, policy);
 	if (role) {
 		json_str(b, "role", role->name);

@@ -80,10 +80,14 @@ static int copy_host(const struct policy *policy, struct policy_image *image)
 {
 	const struct policy_host *host = &policy->host;
 
-	for (unsigned i = 0; i < HOST_ITEMS; i++)
-		image->host =
-			host_with(image->host, i,
-				  (uint32_t)(host->words[i].text ? host->modes[i] : STORE_MODE_MONITOR));
+	for (unsigned i = 0; i < HOST_ITEMS; i++) {
+		const struct policy_word *word = &host->words[i];
+
+		image->host = host_with(image->host, i,
+					(uint32_t)(word->text ? host->modes[i] : STORE_MODE_MONITOR));
+		if (word->text)
+			image->host_rules[i] = (struct image_rule){word->at.file, word->at.line};
+	}
 	image->approvers = calloc(host->approvers.n + 1, sizeof(*image->approvers));
 	if (!image->approvers)
 		return -ENOMEM;

@@ -88,11 +88,17 @@ struct image_grant { /* in the order of the sources */
 	bool serves;
 };
 
+struct image_rule {    /* where a word of the policy stands */
+	uint32_t file; /* index into files */
+	uint32_t line; /* 0: nowhere, it is the default */
+};
+
 struct policy_image {
 	uint8_t sha256[POLICY_DIGEST_SIZE]; /* policy_digest */
 	enum store_mode mode;
 	enum policy_degraded degraded;
-	uint32_t host;	     /* host_mode of each enum host_item */
+	uint32_t host; /* host_mode of each enum host_item */
+	struct image_rule host_rules[HOST_ITEMS];
 	uint32_t *approvers; /* login uids, of whom one must agree: see daemon/keeper_asks.c */
 	size_t n_approvers;
 	char **files;

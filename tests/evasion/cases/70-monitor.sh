@@ -297,6 +297,6 @@ evidence_ledger-older() { verify_since; }
 evade ledger-truncate monitor 'truncation' 'the ledger'"'"'s entries cut off' tracing='detected: not prevented; log verify tells' fresh=yes
 attack_ledger-truncate() {
 	keep_checkpoint
-	truncate -s 100 "$T_DIR/ledger/segment-0000000000" && [[ $(stat -c %s "$T_DIR/ledger/segment-0000000000") == 100 ]] && echo "$MARKER"
+	truncate -s 100 "$T_DIR/ledger/segment-0000000000" && echo "$MARKER" # the daemon may write on behind it at once
 }
 evidence_ledger-truncate() { verify_since; }

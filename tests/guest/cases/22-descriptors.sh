@@ -75,6 +75,18 @@ m_policy_of "$S"
 m_start
 m_entry "what was open before" ".metadata.event_code == \"open_before\" and
 	any(.unmapped.muniment.open[]; .path == \"$R\" and .pid == $$ and .fd == 7)"
+mkdir -p "$CASE_DIR/more" && echo "$MARKER" >"$CASE_DIR/more/record"
+sleep 1000 8<"$CASE_DIR/more/record" &
+HOLDER=$!
+m_policy_of "$S, $CASE_DIR/more"
+kill -HUP "$M_PID"
+m_entry "what was open before another place came to be guarded, and only that" ".metadata.event_code == \"open_before\" and
+	.unmapped.muniment.count == 1 and .unmapped.muniment.open[0].path == \"$CASE_DIR/more/record\" and
+	.unmapped.muniment.open[0].pid == $HOLDER"
+kill "$HOLDER"
+m_policy_of "$S"
+kill -HUP "$M_PID"
+t_check "that place is left alone again" t_wait 20 cat "$CASE_DIR/more/record"
 m_guarded opening
 for way in "${HELD[@]}"; do
 	m_attack "held since before: $way" "$WHO path=$R hook=file_permission operations=read" release "$way"

@@ -20,7 +20,7 @@ echo "$MARKER" >"$M/store/record"
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 M_OPTIONS=(--pin)
 
-# $1: the host section.
+# $1: what is said of each item of the host; further lines of that section.
 policy() {
 	m_policy <<END
 version: 1
@@ -31,7 +31,14 @@ roles:
   clinic: {users: [daemon]}
 grants:
   - {role: clinic, store: ehr, access: [list, read, write]}
-host: $1
+host:
+  modules: $1
+  kexec: $1
+  bpf: $1
+  memory: $1
+  kprobes: $1
+  sysrq: $1
+  $2
 END
 }
 
@@ -111,12 +118,12 @@ objects() {
 
 host() {
 	local store="store=(host) reason=host"
-	try "a program that traces" "$store hook=bpf" "$BPF" load kprobe
-	try "the kernel's memory" "$store hook=locked_down" head -c 4096 /proc/kcore
-	try "a kprobe" "$store hook=locked_down" write_to "p:x vfs_read" /sys/kernel/tracing/kprobe_events
+	try "a program that traces" "$store hook=bpf rule=policy.yaml:12" "$BPF" load kprobe
+	try "the kernel's memory" "$store hook=locked_down rule=policy.yaml:13" head -c 4096 /proc/kcore
+	try "a kprobe" "$store hook=locked_down rule=policy.yaml:14" write_to "p:x vfs_read" /sys/kernel/tracing/kprobe_events
 	write_to "" /sys/kernel/tracing/kprobe_events 2>/dev/null
-	try "sysrq" "$store hook=sysrq" write_to h /proc/sysrq-trigger
-	try "a module" "$store hook=module" modprobe dummy
+	try "sysrq" "$store hook=sysrq rule=policy.yaml:15" write_to h /proc/sysrq-trigger
+	try "a module" "$store hook=module rule=policy.yaml:10" modprobe dummy
 	rmmod dummy 2>/dev/null
 }
 
@@ -147,7 +154,7 @@ ask_as() {
 }
 
 echo "# not a policy" >"$M/policy.d/note"
-policy "{modules: allow, kexec: allow, bpf: allow, memory: allow, kprobes: allow, sysrq: allow}"
+policy allow
 started off
 m_unguarded processes
 m_unguarded files
@@ -160,7 +167,7 @@ m_stop
 rm -rf "$M_PINS" "$M/ledger/x" "$M/policy.d/zz.yaml.off"
 [[ -e $M/policy.d/note ]] || mv "$M/policy.d/note.old" "$M/policy.d/note"
 
-policy "{modules: deny, kexec: deny, bpf: deny, memory: deny, kprobes: deny, sysrq: deny, approvers: [bin, sync]}"
+policy deny "approvers: [bin, sync]"
 started enforce
 m_guarded processes
 m_guarded files

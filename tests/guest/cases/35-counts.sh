@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # runs-on: 6.1/lsm
+# timeout: 300
 #
 # Repeats of an access and the bytes that are read and written are counted in the kernel, and what the ledger tells adds
 # up to what a program did by its own account. Run by tests/guest/run-in-guest.sh.
