@@ -68,12 +68,15 @@ static __always_inline void hot__add(struct task_struct *task, u32 login_uid, st
 	volatile struct hot_thread *thread = hot__thread(task);
 	u64 ino = inode->i_ino;
 	volatile struct hot_file *known = &thread->files[ino & (HOT_FILES - 1)];
+	bool is_new;
 
 	if (__sync_lock_test_and_set(&hot.busy, 1))
 		return;
-	if (thread->task != (u64)task || thread->start_ns != task->start_boottime || thread->epoch != epoch ||
-	    thread->cred != (u64)task->real_cred || thread->login_uid != login_uid) {
-		thread->task = 0;
+	is_new = thread->task != (u64)task || thread->start_ns != task->start_boottime ||
+		 thread->epoch != epoch || thread->cred != (u64)task->real_cred ||
+		 thread->login_uid != login_uid;
+	thread->task = 0;
+	if (is_new) {
 		thread->start_ns = task->start_boottime;
 		thread->epoch = epoch;
 		thread->cred = (u64)task->real_cred;
@@ -82,7 +85,6 @@ static __always_inline void hot__add(struct task_struct *task, u32 login_uid, st
 		for (int i = 0; i < HOT_FILES; i++)
 			thread->files[i].file = 0;
 	}
-	thread->task = 0;
 	known->file = recent->file;
 	known->ino = ino;
 	known->account = recent->account;

@@ -159,3 +159,10 @@ int file_make_dirs(const char *path, mode_t mode)
 	}
 	return 0;
 }
+
+bool file_is_below(const char *path, const char *point)
+{
+	size_t n = strlen(point);
+
+	return !strcmp(point, "/") || (!strncmp(path, point, n) && (path[n] == '/' || !path[n]));
+}

@@ -3,6 +3,7 @@
 #ifndef MUNIMENT_BASE_FILE_H
 #define MUNIMENT_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,9 @@ ssize_t file_read_small(const char *path, char *text, size_t size);
  * rename, fsync of the directory. mode is the permission bits. 0 or -errno.
  */
 int file_replace(const char *path, const void *bytes, size_t n, mode_t mode);
+
+/* Is path the directory point, or below it? Both absolute, without a slash at the end but for "/". */
+bool file_is_below(const char *path, const char *point);
 
 /* fsync of the directory that holds path, after a name in it was made, changed or removed. 0 or -errno. */
 int file_sync_parent(const char *path);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -36,14 +37,9 @@ static size_t path_of(const struct held *h, char *path, size_t size)
 /* Does a root of the policy lie there, or above? */
 static bool was_guarded(const struct policy_image *image, const char *path)
 {
-	for (size_t i = 0; i < image->n_roots; i++) {
-		const char *root = image->roots[i].path;
-		size_t n = strlen(root);
-
-		if (!strncmp(path, root, n) &&
-		    (path[n] == '\0' || path[n] == '/' || (n && root[n - 1] == '/')))
+	for (size_t i = 0; i < image->n_roots; i++)
+		if (file_is_below(path, image->roots[i].path))
 			return true;
-	}
 	return false;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "kernel/state.h"
 
 /* Undoes the octal escapes of mountinfo (space, tab, newline, backslash), in place. */
@@ -50,13 +51,6 @@ static bool split(char *line, char **ret_point, char **ret_source)
 	return true;
 }
 
-static bool is_below(const char *path, const char *point)
-{
-	size_t n = strlen(point);
-
-	return !strcmp(point, "/") || (!strncmp(path, point, n) && (path[n] == '/' || !path[n]));
-}
-
 bool kernel_mount_source(const char *path, char *source, size_t size)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -67,7 +61,7 @@ bool kernel_mount_source(const char *path, char *source, size_t size)
 		return false;
 	while (getline(&line, &room, f) > 0) {
 		/* Of mounts on the same point, the last one covers the others. */
-		if (!split(line, &point, &from) || !is_below(path, point) || strlen(point) < longest)
+		if (!split(line, &point, &from) || !file_is_below(path, point) || strlen(point) < longest)
 			continue;
 		longest = strlen(point);
 		snprintf(source, size, "%s", from);
