@@ -241,6 +241,7 @@ changed() {
 
 try_guarded() {
 	local from
+	wait_early
 	m_now && from=$M_NOW
 	attempt
 	m_now

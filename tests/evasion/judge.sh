@@ -4,8 +4,8 @@
 # What became of the evasion suite's attacks: looks for each one's entry in the ledger, makes a verdict, and holds it
 # against the table. Sourced by tests/evasion/evasion.sh; owns $M/attempts, $M/found and the results file.
 
-# Milliseconds that an entry may bear a later time than the end of the attack.
-LATE=5
+# Milliseconds that an entry may bear an earlier time than the beginning of the attack, and a later one than its end.
+EARLY=5 LATE=5
 # shellcheck disable=SC2034  # by ${!…}
 UID_root=0 UID_user=${M_UID[$USER_NAME]}
 # Entries that tell of an attack on the monitor itself.
@@ -34,34 +34,40 @@ add_attempt() {
 	printf '%s\t%s\t%s\t%s\t%s\n' "$I" "${FROM[$I]}" "${TO[$I]}" "$needle" "$words" >>"$M/attempts"
 }
 
+# Until no entry of what was before is taken for the attack's, where only the time tells them apart.
+wait_early() {
+	[[ " ${SPEC[$CASE,entry]:-} " != *" path=* "* ]] || sleep "$(printf '0.%03d' $((EARLY + 5)))"
+}
+
 # As muniment.sh has it, but only since then if SINCE is set: a guest takes long to read it all again and again.
 m_entries() {
 	"$MUNIMENT" log show --json ${SINCE:+--since "@$SINCE"} "$M/ledger"
 }
 
-# Prints for each attempt what its entry says of how it ended, or none. A later word of the same key counts.
+# Prints for each attempt what its entry says of how it ended, or none, and the entry. A later word of the same key counts.
 find_entries() {
 	m_flat >"$M/flat.json"
-	jq -R -s -r --slurpfile entries "$M/flat.json" --argjson late "$LATE" '
+	jq -R -s -r --slurpfile entries "$M/flat.json" --argjson early "$EARLY" --argjson late "$LATE" '
 		split("\n")[] | select(. != "") | split("\t") | . as [$name, $from, $to, $needle, $words]
 		| ($words | split(" ") | map(select(. != "") | capture("(?<key>[^=]*)=(?<value>.*)")) | from_entries) as $wanted
-		| [$entries[] | . as $entry | select(.start >= ($from | tonumber) - 5
+		| [$entries[] | . as $entry | select(.start >= ($from | tonumber) - $early
 			and ($needle != "" or .time <= ($to | tonumber) + $late)
 			and ($needle == "" or (.path // "" | contains($needle)))
 			and all($wanted | to_entries[]; .value == "*" or .value == ($entry[.key] | tostring)))
-			| .enforced // "recorded"]
-		| $name + "\t" + (if any(.[]; . == "stopped") then "stopped" elif length > 0 then .[0] else "none" end)
+			| .ended = (.enforced // "recorded")]
+		| ([.[] | select(.ended == "stopped")][0] // .[0] // {ended: "none"})
+		| $name + "\t" + .ended + "\t" + (del(.message, .ended) | tojson)
 	' "$M/attempts" >"$M/found"
 }
 
 all_found() {
 	find_entries
-	! grep -q $'\tnone$' "$M/found"
+	! grep -q $'\tnone\t' "$M/found"
 }
 
 # judge KIND…: all attempts of these kinds.
 judge() {
-	local kind name found
+	local kind name found entry
 	: >"$M/attempts"
 	for kind; do
 		each "$kind" add_attempt
@@ -69,13 +75,13 @@ judge() {
 	# What is missed has no entry, so that there is no waiting for all of them: only for what is still under way.
 	sleep 2
 	t_wait 1 all_found
-	while IFS=$'\t' read -r name found; do
+	while IFS=$'\t' read -r name found entry; do
 		enter "${name%.*}" "${name##*.}"
-		verdict "$found"
+		verdict "$found" "$entry"
 	done <"$M/found"
 }
 
-# The verdict on $I, whose entry says $1, and whether that is what the table says.
+# The verdict on $I, whose entry $2 says $1, and whether that is what the table says.
 verdict() {
 	local is=prevented
 	case ${WORKED[$I]:-no},$1 in
@@ -92,7 +98,7 @@ verdict() {
 	if [[ $is == "$EXPECTED" || ($MECHANISM == fmod_ret && $EXPECTED == prevented && $is == stopped) ]]; then
 		t_ok "$I: $is"
 	else
-		t_fail "$I: $is, expected $EXPECTED" "${WHAT[$CASE]}" "${SEEN[$I]:-}" \
+		t_fail "$I: $is, expected $EXPECTED" "${WHAT[$CASE]}" "${SEEN[$I]:-}" "by the entry $2, and of its path:" \
 			"$(jq -c --arg i "/$I" 'select(.path // "" | contains($i)) | del(.message)' "$M/flat.json" | tail -n 4)"
 	fi
 }

@@ -122,7 +122,7 @@ monitor_guarded() {
 }
 
 judge_monitor() {
-	local found=none
+	local found=none entry=''
 	# shellcheck disable=SC2034  # for m_entries
 	local SINCE=$((${FROM[$I]} / 1000 - 1))
 	if [[ ${WORKED[$I]:-no} == yes ]] && declare -F "evidence_$CASE" >/dev/null; then
@@ -131,9 +131,9 @@ judge_monitor() {
 		: >"$M/attempts"
 		add_attempt
 		t_wait 6 all_found
-		IFS=$'\t' read -r _ found <"$M/found"
+		IFS=$'\t' read -r _ found entry <"$M/found"
 	fi
-	verdict "$found"
+	verdict "$found" "$entry"
 }
 
 # PASS is still guarded.

@@ -7,8 +7,9 @@
 TRACED='missed: this mechanism sees nothing of it'
 MACHINE='it would change this whole machine'
 
+# With all its threads: the first may be gone while another still has the files open.
 ended() {
-	[[ ! -e /proc/$T_PID ]] || grep -q '^State:.Z' "/proc/$T_PID/status"
+	[[ ! -e /proc/$T_PID ]] || { grep -q '^State:.Z' "/proc/$T_PID/status" && [[ $(echo "/proc/$T_PID/task"/*) == */"$T_PID" ]]; }
 }
 
 # The process is gone, and after a moment the record can be had.
@@ -40,9 +41,10 @@ attack_cgroup-freeze() { echo 1 >"$T_GROUP/cgroup.freeze" && soon grep -q 'froze
 after_cgroup-freeze() { echo 0 >"$T_GROUP/cgroup.freeze"; }
 
 evade cgroup-move monitor 'cgroup.kill and freeze' 'moved into a group of the intruder'"'"'s, and killed there' needs=needs_groups \
-	tracing="$TRACED"
+	tracing='detected: told, if it is not killed before it has written that down'
 attack_cgroup-move() {
-	mkdir -p "${T_GROUP%/*}/other" && echo "$T_PID" >"${T_GROUP%/*}/other/cgroup.procs" && echo 1 >"${T_GROUP%/*}/other/cgroup.kill" && free
+	mkdir -p "${T_GROUP%/*}/other" && echo "$T_PID" >"${T_GROUP%/*}/other/cgroup.procs" && sleep 0.5 &&
+		echo 1 >"${T_GROUP%/*}/other/cgroup.kill" && free
 }
 after_cgroup-move() { rmdir "${T_GROUP%/*}/other"; }
 
