@@ -283,6 +283,20 @@ static __always_inline void access__blur_verdict(struct access *access, u32 noth
 	access->flags += nothing;
 }
 
+/* Counts a judged access with those that are like it, or makes a record. 0, or -ENOMEM when there was no room. */
+static __always_inline int access__record(struct inode *inode, struct dentry *dentry, struct access *access)
+{
+	access->account = 0;
+	if (account__is_foldable(access))
+		account__fold(inode, access);
+	access->account = unknown64(access->account);
+	if (access->account & ACCOUNT_FOLDED || !emit__access(inode, dentry, access))
+		return 0;
+	account__give_up(access->account);
+	access->account = 0;
+	return -ENOMEM;
+}
+
 /* Judges and records one access. Returns 0 or -EACCES. */
 static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
 {
@@ -301,15 +315,8 @@ static __noinline int access__settle(struct inode *inode, struct dentry *dentry,
 	access__blur_verdict(access, nothing);
 	if (quiet + nothing)
 		return 0; /* reading the policy, or the daemon's own work, is nobody's record */
-	access->account = 0;
-	if (account__is_foldable(access))
-		account__fold(inode, access);
-	access->account = unknown64(access->account);
-	if (!(access->account & ACCOUNT_FOLDED) && emit__access(inode, dentry, access)) {
-		account__give_up(access->account);
-		access->account = 0;
+	if (access__record(inode, dentry, access))
 		return access__unrecorded(inode, access);
-	}
 	return access->enforced == ENFORCED_ALLOWED ? 0 : -EACCES;
 }
 

@@ -330,7 +330,7 @@ static __always_inline bool account__is_foldable(const struct access *access)
 	       access->hook != HOOK_INODE_RENAME;
 }
 
-/* Finds the account of a judged access: see account__find. */
+/* Finds the account of a judged access: see account__find. Without an inode, place.root_ino tells what it is about. */
 static __noinline int account__fold(struct inode *inode, struct access *access)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -353,7 +353,10 @@ static __noinline int account__fold(struct inode *inode, struct access *access)
 		.reason = access->reason,
 	};
 
-	object__id(inode, &key.file);
+	if (inode)
+		object__id(inode, &key.file);
+	else
+		key.file.ino = access->place.root_ino;
 	access->account = account__find(&key, access->amount);
 	return 0;
 }

@@ -2,23 +2,32 @@
 /*
  * What is done to the monitor or the host otherwise than through files of a store: signals, scheduling, BPF
  * objects, levers in procfs and cgroupfs, mounts, modules. Every function returns 0 to allow or -EPERM. These are
- * rare, so nothing is kept.
+ * rare, so no answer is kept; repeats are counted like those of other accesses.
  */
 #ifndef MUNIMENT_GUARD_BPF_H
 #define MUNIMENT_GUARD_BPF_H
 
 #define GUARD_NAME 64
 
-/* A record without a file; name (GUARD_NAME bytes in the kernel, or NULL) is its path. 0 or -ENOMEM. */
+/*
+ * A record without a file, or one more of those that are counted; name (GUARD_NAME bytes in the kernel, or NULL) is its
+ * path, and place.root_ino tells names apart. 0 or -ENOMEM.
+ */
 static __noinline int guard__emit(struct access *access, const char *name)
 {
 	struct record_access *record;
-	u64 number = emit__number();
+	u64 number;
 	long n = 0;
 
+	if (account__is_foldable(access))
+		account__fold(NULL, access);
+	if (access->account & ACCOUNT_FOLDED)
+		return 0;
+	number = emit__number();
 	record = bpf_ringbuf_reserve(&records, sizeof(*record) + GUARD_NAME, 0);
 	if (!record) {
 		count(COUNTER_LOST);
+		account__give_up(access->account);
 		return -ENOMEM;
 	}
 	if (name)
@@ -29,12 +38,14 @@ static __noinline int guard__emit(struct access *access, const char *name)
 	record->file = (struct object_id){};
 	record->file_size = 0;
 	record->file_mode = 0;
-	record->flags = access->flags;
+	record->flags = access->flags | (control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
 	emit__person(record); /* programs of a cgroup have no task storage, where scripts are noted */
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, number);
 	record->first_ns = record->header.boot_ns;
 	record->tally = (struct tally){.count = 1};
+	if (access->account)
+		emit__account(record, access->account, GUARD_NAME);
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
@@ -75,7 +86,7 @@ static __noinline int guard__settle_file(struct inode *inode, struct dentry *den
 	access->place.reason = 0;
 	guard__judge(access, mode);
 	access__blur(access, unknown(0));
-	emit__access(inode, dentry, access);
+	access__record(inode, dentry, access);
 	return guard__answer(access);
 }
 
@@ -285,6 +296,7 @@ static __noinline int guard__proc(struct inode *inode, const char *name, u32 mec
 	u32 mode = 0;
 
 	access.target = guard__proc_process(inode);
+	access.place.root_ino = inode->i_ino;
 	if (access.target && control.own.mode) {
 		mode = own__is_current() ? 0 : own__mode();
 	} else if (guard__is_named(name, "sysrq-trigger", 14)) {
@@ -312,6 +324,7 @@ static __noinline int guard__cgroup(struct dentry *dentry, const char *name, u32
 	} else if (bpf_get_current_pid_tgid() >> 32 == 1) {
 		return 0;
 	}
+	access.place.root_ino = dentry->d_inode->i_ino;
 	return own__is_current() ? 0 : guard__settle(&access, own__mode(), name);
 }
 
@@ -459,6 +472,7 @@ static __always_inline int guard__sysctl(struct bpf_sysctl *ctx)
 		return 1;
 	if (tracing && bpf_sysctl_get_new_value(ctx, value, sizeof(value)) > 0 && value[0] == '1')
 		return 1;
+	access.place.root_ino = tracing;
 	guard__judge(&access, mode);
 	guard__emit(&access, name + sizeof("kernel/") - 1);
 	return access.enforced == ENFORCED_ALLOWED;

@@ -11,9 +11,9 @@ python_as() {
 	PID=$(head -n 1 "$M/out")
 }
 
-# total FIELD [JQ]: of process PID's entries, those that the jq expression wants.
+# total FIELD [JQ]: of process PID's entries about store $STORE (ehr), those that the jq expression wants.
 total() {
-	m_entries | jq -s --argjson pid "$PID" "[.[] | select(.actor.process.pid == \$pid and .unmapped.muniment.store == \"ehr\")
+	m_entries | jq -s --argjson pid "$PID" --arg store "${STORE:-ehr}" "[.[] | select(.actor.process.pid == \$pid and .unmapped.muniment.store == \$store)
 		| select(${2:-true}) | $1] | add // 0"
 }
 # shellcheck disable=SC2034  # for those who source this

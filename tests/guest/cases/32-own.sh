@@ -11,6 +11,8 @@
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
 . "$TREE/tests/guest/muniment.sh"
+# shellcheck source=tests/guest/counts.sh
+. "$TREE/tests/guest/counts.sh"
 
 CGROUP=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
 BPF=$HELPERS/bpf
@@ -132,6 +134,34 @@ pins() {
 	try "the file system of the pins" "hook=sb_umount" umount /sys/fs/bpf
 }
 
+# What one process tries over and over is told at once, and then counted.
+repeats() {
+	local STORE='(monitor)' hook
+	python_as root "$KEEPER" "$CGROUP" <<-'END'
+		def try_often(times, what):
+		    for _ in range(times):
+		        try:
+		            what()
+		            print("not denied")
+		        except PermissionError:
+		            pass
+		try_often(50, lambda: os.kill(int(sys.argv[1]), 19))
+		try_often(40, lambda: open(sys.argv[2] + "/cgroup.freeze", "w"))
+		try_often(30, lambda: open(sys.argv[2] + "/memory.max", "w"))
+		try_often(20, lambda: open("/proc/kcore", "rb"))
+		try_often(10, lambda: os.write(os.open("/proc/sys/kernel/ftrace_enabled", 1), b"0"))
+	END
+	t_equal "all of them denied" "$PID" "$(<"$M/out")"
+	t_total "signals" 50 "$ACCESSES" '.unmapped.muniment.hook == "task_kill"'
+	t_total "one lever" 40 "$ACCESSES" '.unmapped.muniment.hook == "cgroup" and (tojson | contains("cgroup.freeze"))'
+	t_total "another one" 30 "$ACCESSES" '.unmapped.muniment.hook == "cgroup" and (tojson | contains("memory.max"))'
+	t_total "a setting of the kernel" 10 "$ACCESSES" '.unmapped.muniment.hook == "sysctl"'
+	t_total "each has one entry at once" 4 1 '.unmapped.muniment | has("repeats") | not'
+	STORE='(host)'
+	t_total "and what the policy says of the host" 20 "$ACCESSES" '.unmapped.muniment.hook == "locked_down"'
+	t_total "which has one, too" 1 1 '.unmapped.muniment | has("repeats") | not'
+}
+
 # ask STATUS TEXT COMMAND…: of muniment.
 ask() {
 	local wanted=$1 text=$2
@@ -174,6 +204,7 @@ m_guarded files
 m_guarded objects
 m_guarded host
 m_guarded pins
+repeats
 m_run "$BPF" overwrite .data.control
 t_equal "the daemon's switch cannot be turned" 1 "$M_ENDED"
 m_run env LD_DEBUG=libs "$MUNIMENTD" --version
