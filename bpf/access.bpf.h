@@ -204,6 +204,17 @@ static __noinline int access__push_out(struct recent *recent, struct task_struct
 	return bpf_map_update_elem(&uses, &key, &use, BPF_ANY);
 }
 
+/* `tracing` keeps nothing with threads: its uses are all here. */
+static __noinline int access__note_traced(struct file *file, struct inode *inode, const struct access *access)
+{
+	struct recent recent = {.file = (u64)file,
+				.ino = inode->i_ino,
+				.operations = access->operations,
+				.account = access->account & ~ACCOUNT_FOLDED};
+
+	return access__push_out(&recent, bpf_get_current_task_btf(), 0);
+}
+
 static __always_inline void access__note_use(struct file *file, struct inode *inode,
 					     const struct access *access)
 {
@@ -211,6 +222,8 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 	struct actor_answer *actor = access__actor(access);
 	struct recent *recent;
 
+	if (access->mechanism == MECHANISM_TRACING && !net)
+		access__note_traced(file, inode, access);
 	if (!actor)
 		return;
 	hot__forget_file(task, inode);

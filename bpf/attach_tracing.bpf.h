@@ -100,20 +100,20 @@ static __always_inline int tracing__opened(struct file *file, u32 hook)
 	case DECIDED_NOT:
 		return access__open(file, MECHANISM_TRACING, hook);
 	case DECIDED_BEFORE:
-		return used__judge(file, operations, MECHANISM_TRACING, hook);
+		return used__judge(file, operations, MECHANISM_TRACING, hook, 0);
 	default:
 		return 0;
 	}
 }
 
-/* A system call has used an open file; mask is of MAY_… bits. Returns 0 or -EACCES. */
-static __always_inline int tracing__used(struct file *file, u32 mask)
+/* An open file has been used; mask is of MAY_… bits. Returns 0 or -EACCES. */
+static __always_inline int tracing__used(struct file *file, u32 mask, u32 hook, u64 amount)
 {
 	u32 operations = access__using(file, file->f_inode, mask);
 
-	if (used__decided(file, operations, HOOK_FILE_PERMISSION) == DECIDED_NOW)
+	if (hook == HOOK_FILE_PERMISSION && used__decided(file, operations, hook) == DECIDED_NOW)
 		return 0;
-	return used__judge(file, operations, MECHANISM_TRACING, HOOK_FILE_PERMISSION);
+	return used__judge(file, operations, MECHANISM_TRACING, hook, amount);
 }
 
 /* Is there a file, and can it lie in a store? */
@@ -149,7 +149,8 @@ static __always_inline int tracing__returned(struct task_struct *task, const str
 	if (!mask)
 		return 0;
 	file = tracing__descriptor(fd);
-	if (tracing__is_near(file) && tracing__used(file, mask))
+	if (tracing__is_near(file) &&
+	    tracing__used(file, mask, HOOK_FILE_PERMISSION, used__amount(file, regs, mask, compat, ret)))
 		bpf_send_signal(SIGKILL);
 	else if (file && tracing__maps_code(regs, compat) &&
 		 library__load(file, MECHANISM_TRACING, HOOK_MMAP_FILE))
@@ -169,6 +170,7 @@ static __always_inline int tracing__completed(const void *request)
 {
 	struct io_kiocb *req = bpf_rdonly_cast(request, bpf_core_type_id_kernel(struct io_kiocb));
 	struct file *file = NULL;
+	u32 mask;
 	bool opens;
 	s32 res;
 
@@ -185,9 +187,10 @@ static __always_inline int tracing__completed(const void *request)
 		file = tracing__file((u64)req->file);
 	if (!tracing__is_near(file))
 		return 0;
+	mask = used__by_io_uring(req->opcode);
 	if (opens ? tracing__opened(file, HOOK_IO_URING)
-		  : used__judge(file, access__using(file, file->f_inode, used__by_io_uring(req->opcode)),
-				MECHANISM_TRACING, HOOK_IO_URING))
+		  : tracing__used(file, mask, HOOK_IO_URING,
+				  amount(mask & MAY_WRITE ? AMOUNT_WRITTEN : AMOUNT_READ, res)))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }

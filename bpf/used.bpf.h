@@ -6,17 +6,27 @@
 #ifndef MUNIMENT_USED_BPF_H
 #define MUNIMENT_USED_BPF_H
 
+/* Is this use by who has it on record, and counted there? */
+static __always_inline bool used__is_counted(struct file *file, struct inode *inode,
+					     const struct access *access)
+{
+	struct use *use = access__recorded(file, inode, access->operations);
+
+	return use && use->account && account__add(use->account, access->amount);
+}
+
 /*
- * A file has been opened or used, and that stands in the ledger already or need not stand there: only a
- * denial that is enforced counts. As `tracing` keeps nothing between calls, so it looks at each use of a
- * descriptor, such as one that was inherited, received, shared, or open before the policy: what is granted
- * was recorded when the file was opened.
+ * A file has been opened or used. Each use of a descriptor is looked at, as it may be one that was inherited, received,
+ * shared, or open before the policy. What is denied is a record; so is what is granted, unless it stands in the ledger
+ * already and is counted there. The net below fmod_ret leaves that to fmod_ret's program. amount: of amount.bpf.h.
  */
-static __noinline int used__judge(struct file *file, u32 operations, u32 mechanism, u32 hook)
+static __noinline int used__judge(struct file *file, u32 operations, u32 mechanism, u32 hook, u64 amount)
 {
 	u64 epoch = maps__epoch();
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
 	struct inode *inode = file->f_inode;
+	bool passes;
+	int err;
 
 	if (!operations || !maps__speaks() ||
 	    !access__locate(inode, file->f_path.dentry, NULL, epoch, mechanism, &access))
@@ -25,11 +35,18 @@ static __noinline int used__judge(struct file *file, u32 operations, u32 mechani
 	if (access__is_keeper(access.operations))
 		return 0;
 	access__ask(&access, epoch);
-	if ((!access.place.reason && decide_verdict(access.operations, access.granted) == VERDICT_ALLOW) ||
-	    !access__enforces(inode, &access))
+	if (operations & (OPERATION_BIT(OPERATION_READ) | OPERATION_BIT(OPERATION_WRITE)))
+		access.amount = amount;
+	passes = (!access.place.reason &&
+		  decide_verdict(access.operations, access.granted) == VERDICT_ALLOW) ||
+		 !access__enforces(inode, &access);
+	if (passes && (net || !account__counts() || used__is_counted(file, inode, &access)))
 		return 0;
 	access.open_flags = file->f_flags;
-	return access__settle(inode, file->f_path.dentry, &access);
+	err = access__settle(inode, file->f_path.dentry, &access);
+	if (!err)
+		access__note_use(file, inode, &access);
+	return err;
 }
 
 enum decided {
@@ -149,6 +166,17 @@ static __always_inline u32 used__by(const struct pt_regs *regs, u32 number, long
 	default:
 		return 0;
 	}
+}
+
+/* What a call that used__by or used__by_compat knows has moved, which is what it returns, but for mmap. */
+static __always_inline u64 used__amount(struct file *file, const struct pt_regs *regs, u32 mask, bool compat,
+					long ret)
+{
+	if (compat && regs->orig_ax == 192)
+		return amount(AMOUNT_UNKNOWN, 0);
+	if (!compat && (regs->orig_ax & ~0x40000000) == 9)
+		return amount(AMOUNT_MAPPED, amount__there(file->f_inode, regs->r9, regs->si));
+	return amount(mask & MAY_WRITE ? AMOUNT_WRITTEN : AMOUNT_READ, ret);
 }
 
 /* What an io_uring request did with its file, as MAY_… bits. What is not known to be harmless counts as

@@ -29,9 +29,11 @@ def main():
                 times = entry.get("count", 0 if "repeats" in own else 1)
                 path = entry.get("file", {}).get("path", "")  # what is about the host has no file
                 if path.startswith(store + "/") and own["operations"] == ["read"]:
-                    if entry["actor"]["process"]["name"] == "perl" and entry["activity_id"] == 14:
-                        friend += times * (uid == "1")
-                        foe += times * (uid == "0")
+                    if entry["actor"]["process"]["name"] == "perl":
+                        opens = entry["activity_id"] == 14
+                        friend += times * (uid == "1") * opens
+                        foe += times * (uid == "0") * opens
+                        # Also by entries about uses: a file may be open while a policy or a daemon takes over.
                         read += own.get("bytes_read", 0) * (uid == "1")
                 continue
             kinds[kind] += 1

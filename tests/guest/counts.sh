@@ -7,7 +7,7 @@
 python_as() {
 	local user=$1
 	shift
-	as "$user" python3 -c 'import os, sys; print(os.getpid(), flush=True); exec(sys.stdin.read())' "$@" >"$M/out" 2>"$M/errors"
+	as "$user" /usr/bin/python3 -c 'import os, sys; print(os.getpid(), flush=True); exec(sys.stdin.read())' "$@" >"$M/out" 2>"$M/errors"
 	PID=$(head -n 1 "$M/out")
 }
 
