@@ -5,6 +5,7 @@
  *
  *	bpf seize map|prog|link NAME	a descriptor of an object whose name begins so (of a link: any)
  *	bpf overwrite NAME		the first value of such an array, with zeros
+ *	bpf detach PIN			the program of a pinned link, from what it hangs on
  *	bpf load lsm|fmod_ret|kprobe	a program that does nothing, of a type that could do much
  */
 #include <errno.h>
@@ -79,6 +80,15 @@ static int overwrite(const char *name)
 	return bpf_map_update_elem(fd, &zero, value, BPF_ANY) ? fail(errno, name) : 0;
 }
 
+static int detach(const char *pin)
+{
+	int fd = bpf_obj_get(pin);
+
+	if (fd < 0)
+		return fail(-fd, pin);
+	return bpf_link_detach(fd) ? fail(errno, pin) : 0;
+}
+
 static int load(const char *kind)
 {
 	const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
@@ -114,6 +124,8 @@ int main(int argc, char **argv)
 		return seize(argv[2][0], argv[3], &fd);
 	if (argc == 3 && !strcmp(argv[1], "overwrite"))
 		return overwrite(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "detach"))
+		return detach(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "load"))
 		return load(argv[2]);
 	fprintf(stderr, "usage: see the head of bpf.c\n");

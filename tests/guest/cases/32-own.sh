@@ -16,9 +16,10 @@
 
 CGROUP=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
 BPF=$HELPERS/bpf
-SIGNER='' KEEPER=''
+SIGNER='' KEEPER='' PREEMPT=/sys/kernel/debug/sched/preempt
 mkdir -p "$M/store" "$SCRATCH/mnt"
 echo "$MARKER" >"$M/store/record"
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 M_OPTIONS=(--pin)
 
@@ -87,6 +88,16 @@ processes() {
 import os, signal
 signal.pidfd_send_signal(os.pidfd_open($KEEPER), signal.SIGSTOP)"
 	kill -CONT "$KEEPER"
+	try "SIGSTOP by a file that may be read" "hook=task_kill target=$KEEPER" python3 -c "
+import fcntl, os, sys, time
+r, w = os.pipe()
+fcntl.fcntl(r, fcntl.F_SETOWN, $KEEPER)
+fcntl.fcntl(r, fcntl.F_SETSIG, 19)
+fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC)
+os.write(w, b'x')
+time.sleep(0.3)
+'State:\\tT' in open('/proc/$KEEPER/status').read() or sys.exit('no signal: not permitted')"
+	kill -CONT "$KEEPER"
 	try "nice 19" "hook=task_setting target=$KEEPER" renice -n 19 -p "$KEEPER"
 	try "the idle class of the scheduler" "hook=task_setting" chrt -i -p 0 "$KEEPER"
 	try "a limit of open files" "hook=task_setting" prlimit --pid "$KEEPER" --nofile=4096
@@ -113,9 +124,30 @@ objects() {
 	try "a map of the daemon" "hook=bpf_object" "$BPF" seize map records
 	try "a program of the daemon" "hook=bpf_object" "$BPF" seize prog "${MECHANISM}__file_"
 	try "a link of the daemon" "hook=bpf" "$BPF" seize link any
+	try "a program of the daemon, detached" "hook=bpf" "$BPF" detach "$(echo "$M_PINS"/v*/link-*cgroup__sysctl)"
 	try "a program that may shadow (lsm or fmod_ret)" "hook=bpf" "$BPF" load "$MECHANISM"
 	try "ftrace_enabled" "hook=sysctl mechanism=cgroup" write_to 0 /proc/sys/kernel/ftrace_enabled
 	write_to 1 /proc/sys/kernel/ftrace_enabled
+	try "no bound for real-time tasks" "hook=sysctl mechanism=cgroup" write_to -1 /proc/sys/kernel/sched_rt_runtime_us
+	[[ $M_PASS != unguarded ]] || write_to 950000 /proc/sys/kernel/sched_rt_runtime_us
+	if [[ -e $PREEMPT ]]; then
+		try "the kernel's preemption" "hook=sysctl" write_to "$(sed 's/.*(\(.*\)).*/\1/' "$PREEMPT")" "$PREEMPT"
+	else
+		t_skip "the kernel's preemption" "this kernel has no such switch"
+	fi
+}
+
+# Nothing comes before a move to another cgroup: it is told, and the new one is guarded at once.
+moved() {
+	local from other=${CGROUP%/*}/elsewhere
+	mkdir "$other"
+	m_now && from=$M_NOW
+	m_run write_to "$KEEPER" "$other/cgroup.procs"
+	m_expect "moved to another cgroup" "$from" \
+		"store=(monitor) hook=cgroup_attach target=$KEEPER mechanism=tracing action=3 wanted=deny enforced=allowed"
+	try "cgroup.freeze there" "hook=cgroup" write_to 1 "$other/cgroup.freeze"
+	write_to "$KEEPER" "$CGROUP/cgroup.procs" && rmdir "$other"
+	t_equal "the keeper is back" 0 $?
 }
 
 host() {
@@ -204,6 +236,7 @@ m_guarded files
 m_guarded objects
 m_guarded host
 m_guarded pins
+m_guarded moved
 repeats
 m_run "$BPF" overwrite .data.control
 t_equal "the daemon's switch cannot be turned" 1 "$M_ENDED"
