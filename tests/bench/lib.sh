@@ -16,6 +16,9 @@ STORE=$RECORDS/store
 OUTSIDE=$RECORDS/outside
 STATE=$PLACE/state # key, ledger, sockets, logs
 DAEMON='' RUN=0 LEDGER=''
+# For jq: openings that an entry tells of. A use that finds its account busy, or no room for one, is an entry, too.
+# shellcheck disable=SC2034  # for those who source this
+OPENINGS='(if .activity_id == 14 then .unmapped.muniment.repeats // .count // 1 else 0 end)'
 
 fail() {
 	echo "bench: $*" >&2

@@ -16,14 +16,12 @@ WRITERS=4
 EACH=$((${BENCH_EVENTS:-1000000} / WRITERS))
 FILES=1000 # of each writer
 
-# Prints: openings by the writers in the ledger, all their entries (a use that finds its account busy is one, too), and
-# records that are counted as lost.
+# Prints: openings by the writers in the ledger, all their entries, and records that are counted as lost.
 account() {
-	"$BUILD/muniment" log show --json "$LEDGER" | jq -rn 'reduce inputs as $e ([0, 0, 0];
-		if $e.unmapped.muniment.kind == "loss" then .[2] += $e.unmapped.muniment.count
-		elif $e.unmapped.muniment.store == "records" and $e.actor.process.name == "bench_workload"
-		then [.[0] + if $e.activity_id == 14 then $e.unmapped.muniment.repeats // $e.count // 1 else 0 end, .[1] + 1, .[2]]
-		else . end) | @tsv'
+	"$BUILD/muniment" log show --json "$LEDGER" | jq -rn "reduce inputs as \$e ([0, 0, 0];
+		if \$e.unmapped.muniment.kind == \"loss\" then .[2] += \$e.unmapped.muniment.count
+		elif \$e.unmapped.muniment.store == \"records\" and \$e.actor.process.name == \"bench_workload\"
+		then [.[0] + (\$e | $OPENINGS), .[1] + 1, .[2]] else . end) | @tsv"
 }
 
 # shellcheck disable=SC2119  # no further programs

@@ -79,11 +79,11 @@ run_phase() {
 	done
 }
 
-# Events of the workload in the newest ledger, and the entries that tell of them: one stands for its count.
+# Openings by the workload in the newest ledger, and all its entries.
 count_events() {
 	local events entries
 	read -r events entries < <("$BUILD/muniment" log show --json --store records --program bench_workload "$LEDGER" |
-		jq -rn 'reduce inputs as $e ([0, 0]; [.[0] + ($e.unmapped.muniment.repeats // $e.count // 1), .[1] + 1]) | @tsv')
+		jq -rn "reduce inputs as \$e ([0, 0]; [.[0] + (\$e | $OPENINGS), .[1] + 1]) | @tsv")
 	echo "bench: phase $1: $events events of $((OPENS * REPEAT)) in the ledger, in $entries entries" >&2
 	echo "on$1 events $events $entries" >>"$OUT/phases.tsv"
 }
