@@ -190,7 +190,7 @@ static __always_inline int tracing__completed(const void *request)
 	mask = used__by_io_uring(req->opcode);
 	if (opens ? tracing__opened(file, HOOK_IO_URING)
 		  : tracing__used(file, mask, HOOK_IO_URING,
-				  amount(mask & MAY_WRITE ? AMOUNT_WRITTEN : AMOUNT_READ, res)))
+				  used__amount_of_io_uring(req->opcode, mask, res)))
 		bpf_send_signal(SIGKILL);
 	return 0;
 }

@@ -204,4 +204,21 @@ static __always_inline u32 used__by_io_uring(u32 opcode)
 	}
 }
 
+/* What it has moved: its result, where it was a read or a write. */
+static __always_inline u64 used__amount_of_io_uring(u32 opcode, u32 mask, s32 result)
+{
+	if (mask & MAY_WRITE)
+		return amount(AMOUNT_WRITTEN, result);
+	switch (opcode) {
+	case 1:
+	case 4:
+	case 22:
+	case 49:
+	case 60: /* readv, read fixed, read, read multishot, readv fixed */
+		return amount(AMOUNT_READ, result);
+	default:
+		return amount(AMOUNT_UNKNOWN, 0);
+	}
+}
+
 #endif

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Repeats and bytes add up, on a kernel with tracepoints only: also with more records at once than the kernel side has slots for, and
-# when an access that is an entry of its own tells of repeats before it. Run by scripts/test.
+# Repeats and bytes add up, on a kernel with tracepoints only: also with more records at once than the kernel side has
+# slots for, and when an access that is an entry of its own tells of repeats before it. Run by scripts/test.
 # shellcheck source=tests/native/lib.sh
 . "$TREE/tests/native/lib.sh"
 # shellcheck source=tests/guest/counts.sh

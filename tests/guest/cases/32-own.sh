@@ -168,7 +168,7 @@ pins() {
 
 # What one process tries over and over is told at once, and then counted.
 repeats() {
-	local STORE='(monitor)' hook
+	local STORE='(monitor)'
 	python_as root "$KEEPER" "$CGROUP" <<-'END'
 		def try_often(times, what):
 		    for _ in range(times):
