@@ -72,6 +72,13 @@ t_total "in one entry at once" 1 1 '.unmapped.muniment | has("repeats") | not'
 as daemon sh -c 'exec 5<"$0"; sh -c "echo \$\$; exec head -c 100000 <&5 >&2"; true' "$S/bytes" >"$M/out" 2>/dev/null
 PID=$(head -n 1 "$M/out")
 t_total "read by who did not open it" 100000 "$READ"
+# The result of an io_uring request is what it moved: also by the ring's own thread, and of a registered file.
+for way in uring-read uring-poll uring-registered; do
+	# shellcheck disable=SC2016  # expanded by the inner shell
+	as daemon sh -c 'echo $$; exec "$@"' sh "$HELPERS/reach" "$way" "$S/bytes" >"$M/out" 2>"$M/errors"
+	read -r PID <"$M/out"
+	t_total "read by $way" 65536 "$READ"
+done
 t_equal "nothing was lost, and all made sense" 0 "$(m_entries | jq -n '[inputs | select(.unmapped.muniment.kind == ("loss", "malformed"))] | length')"
 m_verify
 m_stop
