@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 5
+#define MUNIMENT_ABI_VERSION 6
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX    64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -46,6 +46,7 @@ typedef long long __s64;
 #define STORE_NONE	   255 /* outside every store */
 
 #define ROLE_WORDS (ROLES_MAX / 64)
+#define LABEL_NAME 64
 #define COMM_SIZE  16
 
 /* What a task may want of a record. Masks use OPERATION_BIT. */
@@ -63,6 +64,8 @@ enum operation {
 	OPERATION_CONTROL = 15 /* of the monitor or the host (guard.bpf.h): no role is granted it */
 };
 #define OPERATION_BIT(op) (1u << (op))
+/* Beside the operations that are granted: what is read is served to others, and does not label who reads. */
+#define GRANTED_SERVES OPERATION_BIT(OPERATION_END)
 
 enum store_mode { STORE_MODE_INVALID = 0, STORE_MODE_MONITOR = 1, STORE_MODE_ENFORCE = 2 };
 enum store_audit { STORE_AUDIT_INVALID = 0, STORE_AUDIT_REQUIRED = 1, STORE_AUDIT_BEST_EFFORT = 2 };
@@ -139,10 +142,12 @@ enum reason {
 	REASON_TOO_DEEP = 4,	 /* more than WALK_DEPTH_MAX directories */
 	REASON_BORDER = 5,	 /* a name of a record would come to lie outside its store */
 	REASON_CANARY = 6,
-	REASON_VOLUME = 7,   /* a whole volume is to be copied, on a device with stores */
-	REASON_OWN = 8,	     /* the monitor guards itself */
-	REASON_HOST = 9,     /* by the policy's `host:` section */
-	REASON_LIBRARY = 10, /* a role of the process does not take this library */
+	REASON_VOLUME = 7,	 /* a whole volume is to be copied, on a device with stores */
+	REASON_OWN = 8,		 /* the monitor guards itself */
+	REASON_HOST = 9,	 /* by the policy's `host:` section */
+	REASON_LIBRARY = 10,	 /* a role of the process does not take this library */
+	REASON_COMPARTMENT = 11, /* the process holds data of a store that may not meet this one's */
+	REASON_UNLABELLED = 12,	 /* there was no memory to note what the process would come to hold */
 	REASON_END
 };
 
@@ -189,104 +194,7 @@ struct content_stamp {
 	__u64 ctime_ns; /* since 1970 */
 };
 
-enum record_kind { RECORD_INVALID = 0, RECORD_ACCESS = 1, RECORD_PROGRAM = 2, RECORD_END };
-
-struct record_header {
-	__u32 size; /* of the whole record in bytes, path included */
-	__u16 kind; /* enum record_kind */
-	__u16 cpu;
-	__u64 sequence; /* per CPU, from 1, without gaps unless records were lost */
-	__u64 boot_ns;	/* CLOCK_BOOTTIME */
-};
-
-/*
- * What a record stands for. Bytes are those that system calls asked for and that were there to be had: as
- * many came or fewer. A use whose call does not tell (io_uring, splice of the other side …) is only counted.
- */
-struct tally {
-	__u64 count;	  /* accesses decided: 1, and repeats; 0 with RECORD_FLAG_FOLDED: only uses */
-	__u64 uses;	  /* reads, writes and mappings of what was opened by them */
-	__u64 read;	  /* bytes */
-	__u64 written;	  /* bytes */
-	__u64 mapped;	  /* bytes: what is read or written there is not seen */
-	__u64 unmeasured; /* uses of unknown length, among `uses` */
-};
-
-/*
- * One decided access. path holds path_count names, each ended by NUL, the file's own first and the one below
- * the store's root last; path_bytes in all. A store's root itself has none.
- */
-struct record_access {
-	struct record_header header;
-	struct object_id file;
-	struct object_id program; /* the inode of the executable, or of a script that a role names; all 0
-				     for kernel threads */
-	__u64 file_size;
-	__u64 cgroup;
-	__u64 start_boot_ns; /* of the thread group's leader */
-	__u32 tgid;
-	__u32 pid;
-	__u32 parent_tgid;
-	__u32 uid;	 /* acting: effective */
-	__u32 gid;	 /* effective */
-	__u32 login_uid; /* ID_UNSET when nobody logged in */
-	__u32 session;	 /* ID_UNSET likewise */
-	__u32 file_mode; /* i_mode */
-	__u32 open_flags;
-	__u32 policy_generation;
-	__u32 root; /* index of the store's root in the policy image, of STORE_HOST the host_item; undefined with
-			     PATH_OUTSIDE */
-	__u16 operations; /* mask of OPERATION_BIT */
-	__u16 flags;	  /* RECORD_FLAG_… */
-	__u8 store;
-	__u8 hook;
-	__u8 mechanism;
-	__u8 wanted;
-	__u8 enforced;
-	__u8 reason;
-	__u16 path_count;
-	__u32 path_bytes;
-	char comm[COMM_SIZE];
-	__u32 instance;	   /* number of the load whose program made the record */
-	__u32 target_tgid; /* the process that was wanted, file being its program; else 0 */
-	__u32 detail;	   /* by hook, see there; else 0 */
-	__u64 first_ns;	   /* CLOCK_BOOTTIME of the first access or use that it stands for */
-	struct tally tally;
-	char path[];
-};
-
-/* The name of a program, sent before the first access record that bears its id; path as in record_access, up
- * to its root. */
-struct record_program {
-	struct record_header header;
-	struct object_id program;
-	__u32 path_bytes;
-	__u16 path_count;
-	__u16 flags; /* RECORD_FLAG_PATH_CUT */
-	char path[];
-};
-
-/* What the kernel side keeps of a program's name for the daemon that takes over: that of the one before died
- * with it. */
-#define PROGRAM_KEPT 504 /* a longer path is not kept; path_bytes tells */
-struct program_kept {
-	__u32 path_bytes; /* 0: not yet filled in */
-	__u16 path_count;
-	__u16 flags;
-	char path[PROGRAM_KEPT];
-};
-
-/*
- * Records come in these sizes only (a reservation's size must be a constant). A name is copied whole or not
- * at all, hence the slack of one longest name that each size has; the small one takes only short names.
- */
-#define PATH_SMALL	128
-#define PATH_SMALL_NAME 64
-#define PATH_MEDIUM	768
-#define PATH_LARGE	4096
-#define PATH_NAME	256
-#define RECORD_SIZE_MAX (sizeof(struct record_access) + PATH_LARGE + PATH_NAME)
-#define RING_SIZE_BYTES (8u << 20)
+#include "bpf/record.h"
 
 /* Map keys and values. `slot` is 0 or 1: the loader fills the idle slot, then switches the epoch. */
 struct id_key { /* users, groups */
@@ -326,8 +234,16 @@ struct store_root {
 
 struct store_rules {
 	struct role_set granted[OPERATION_END]; /* roles that may do the operation; entry 0 is unused */
+	struct role_set serves;			/* roles that a grant says this of */
+	__u64 label;				/* the store's bit in labels */
+	__u64 apart;				/* labels that may not meet this one's in a process */
 	__u32 mode;				/* enum store_mode */
 	__u32 audit;				/* enum store_audit */
+};
+
+/* Whose label a bit is, by its number: the same store's as long as the maps live, whatever policies come. */
+struct label_name {
+	char name[LABEL_NAME]; /* of the store, ended by NUL; empty: free */
 };
 
 struct device_key {
@@ -423,6 +339,7 @@ struct control {
 	__u32 oldest; /* loaded objects from oldest to instance speak; others stay silent */
 	__u32 instance;
 	__u64 fold_ns; /* repeats are counted and told once in so long; 0: each is a record of its own */
+	__u64 labels;  /* stores of which some process may hold data; never taken back */
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct own own;
@@ -485,16 +402,30 @@ struct held {
 	char comm[COMM_SIZE];
 };
 
+/* Kept with the leader of a process's threads. */
+struct process_label {
+	__u64 stores; /* whose data it may hold: store_rules.label */
+	__u64 memory; /* address of its mm_struct, if another process uses that, too: see label.bpf.h; else 0 */
+};
+
+/* What iter/task tells of a process that may hold data of stores. */
+struct labelled {
+	__u64 label;
+	__u64 start_boot_ns; /* of the thread group's leader */
+	__u32 tgid;
+	__u32 uid;
+	__u32 login_uid;
+	__u32 reserved;
+	char comm[COMM_SIZE];
+};
+
 #pragma GCC diagnostic pop
 
-_Static_assert(sizeof(struct record_header) == 24, "record_header");
-_Static_assert(sizeof(struct record_access) == 224, "record_access");
-_Static_assert(sizeof(struct record_program) == 48, "record_program");
-_Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 _Static_assert(sizeof(struct object_key) == 24, "object_key");
-_Static_assert(sizeof(struct store_rules) == 296, "store_rules");
+_Static_assert(sizeof(struct store_rules) == 344, "store_rules");
 _Static_assert(sizeof(struct program_roles) == 80, "program_roles");
 _Static_assert(sizeof(struct identified) == 48, "identified");
 _Static_assert(sizeof(struct held) == 56, "held");
+_Static_assert(sizeof(struct labelled) == 48, "labelled");
 
 #endif

@@ -129,15 +129,29 @@ static __always_inline int access__unrecorded(struct inode *inode, const struct 
 	return -EACCES;
 }
 
+/* Who reads a record comes to hold data of its store. 0, or the reason why it must not be read. Others' memory is not
+ * read here: see memory__settle. */
+static __always_inline u32 access__label(const struct access *access)
+{
+	if (!(access->operations & (OPERATION_BIT(OPERATION_READ) | OPERATION_BIT(OPERATION_EXECUTE))) ||
+	    access->granted & GRANTED_SERVES || access->target)
+		return 0;
+	return label__gain(access->place.store, access->slot);
+}
+
 /* Sets wanted, enforced and reason for an access whose place and grants are known. */
 static __always_inline void access__judge(struct inode *inode, struct access *access)
 {
-	u32 mode, audit;
+	u32 mode, audit,
+		denied = access->place.reason ||
+			 decide_verdict(access->operations, access->granted) != VERDICT_ALLOW;
 
 	access->reason = REASON_GRANTED;
 	access->wanted = VERDICT_ALLOW;
 	access->enforced = ENFORCED_ALLOWED;
-	if (!access->place.reason && decide_verdict(access->operations, access->granted) == VERDICT_ALLOW)
+	if (!denied)
+		access->place.reason = unknown(access__label(access));
+	if (!denied && !access->place.reason)
 		return;
 	access->wanted = VERDICT_DENY;
 	access->reason = access->place.reason		       ? access->place.reason
@@ -148,6 +162,8 @@ static __always_inline void access__judge(struct inode *inode, struct access *ac
 	access->enforced = decide_enforced(VERDICT_DENY, mode, access->mechanism);
 	if (mode != STORE_MODE_ENFORCE)
 		access->flags |= RECORD_FLAG_MONITOR;
+	if (denied && access->enforced == ENFORCED_ALLOWED)
+		access__label(access);
 }
 
 /* By inode: files of a directory have neighbouring numbers, and the verifier allows no arithmetic on the
@@ -183,18 +199,19 @@ static __always_inline struct use *access__recorded(struct file *file, struct in
 	struct use_key key = {.file = (u64)file, .tgid = task->tgid};
 	struct use *use = bpf_map_lookup_elem(&uses, &key);
 
-	return use && use->ino == inode->i_ino && !(operations & ~use->operations) &&
-			       use->uid == task->real_cred->euid.val &&
+	return use && use->ino == inode->i_ino && use->epoch == maps__epoch() &&
+			       !(operations & ~use->operations) && use->uid == task->real_cred->euid.val &&
 			       use->login_uid == actor__login_uid(task)
 		       ? use
 		       : NULL;
 }
 
 /* Makes room among the recent uses; a full table only means one more record. */
-static __noinline int access__push_out(struct recent *recent, struct task_struct *task, u32 opened)
+static __noinline int access__push_out(struct recent *recent, struct task_struct *task, u64 epoch, u32 opened)
 {
 	struct use_key key = {.file = recent->file, .tgid = task->tgid};
 	struct use use = {.ino = recent->ino,
+			  .epoch = epoch,
 			  .account = recent->account,
 			  .operations = recent->operations,
 			  .uid = task->real_cred->euid.val,
@@ -211,8 +228,12 @@ static __noinline int access__note_traced(struct file *file, struct inode *inode
 				.ino = inode->i_ino,
 				.operations = access->operations,
 				.account = access->account & ~ACCOUNT_FOLDED};
+	u64 epoch = maps__epoch();
 
-	return access__push_out(&recent, bpf_get_current_task_btf(), 0);
+	/* What was decided under a policy that is in force no more is not on record. */
+	if (epoch_slot(epoch) != access->slot)
+		return 0;
+	return access__push_out(&recent, bpf_get_current_task_btf(), epoch, 0);
 }
 
 static __always_inline void access__note_use(struct file *file, struct inode *inode,
@@ -234,14 +255,14 @@ static __always_inline void access__note_use(struct file *file, struct inode *in
 		return;
 	}
 	if (recent->file && recent->file != (u64)file)
-		access__push_out(recent, task, 0);
+		access__push_out(recent, task, actor->epoch, 0);
 	recent->file = (u64)file;
 	recent->ino = inode->i_ino;
 	recent->operations = access->operations;
 	recent->account = access->account & ~ACCOUNT_FOLDED;
 	recent->call = 0;
 	if (task->flags & TASK_IO_WORKER) /* another thread will complete it, and use it */
-		access__push_out(recent, task, 1);
+		access__push_out(recent, task, actor->epoch, 1);
 }
 
 /* Would a denial here be enforced? */

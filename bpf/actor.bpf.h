@@ -280,7 +280,7 @@ static __always_inline u32 actor__own_roles(u32 slot, struct role_set *ret_roles
 	return flags;
 }
 
-/* What roles may do in a store. Global, too. */
+/* What roles may do in a store, and GRANTED_SERVES. Global, too. */
 __attribute__((noinline)) int actor__grants(const struct role_set *roles, u32 slot, u32 store)
 {
 	u32 index = slot * STORE_IDS + store;
@@ -292,7 +292,7 @@ __attribute__((noinline)) int actor__grants(const struct role_set *roles, u32 sl
 		count(COUNTER_RULES_MISSING);
 		return 0;
 	}
-	return decide_granted(rules, roles);
+	return decide_granted(rules, roles) | decide_meets(&rules->serves, roles) * GRANTED_SERVES;
 }
 
 static __always_inline void actor__keep(struct actor_answer *kept, struct task_struct *task, u64 epoch,

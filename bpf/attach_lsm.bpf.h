@@ -173,6 +173,7 @@ SEC("lsm/task_alloc")
 int BPF_PROG(lsm__task_alloc, struct task_struct *child, unsigned long flags, int ret)
 {
 	actor__fork(child);
+	label__forking(child, flags);
 	return ret;
 }
 
@@ -180,6 +181,7 @@ SEC("lsm/bprm_check_security")
 int BPF_PROG(lsm__bprm_check_security, struct linux_binprm *bprm, int ret)
 {
 	script__check(bprm);
+	label__exec();
 	return ret;
 }
 
@@ -187,6 +189,7 @@ SEC("lsm/bprm_committed_creds")
 int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
+	label__executed();
 	library__executed();
 	return 0;
 }

@@ -24,9 +24,10 @@ int BPF_PROG(fentry__task_prctl, int option, unsigned long what)
 }
 
 SEC("fentry/security_task_alloc")
-int BPF_PROG(fentry__task_alloc, struct task_struct *child)
+int BPF_PROG(fentry__task_alloc, struct task_struct *child, unsigned long flags)
 {
 	actor__fork(child);
+	label__forking(child, flags);
 	return 0;
 }
 
@@ -34,6 +35,7 @@ SEC("fentry/security_bprm_check")
 int BPF_PROG(fentry__bprm_check, struct linux_binprm *bprm)
 {
 	script__check(bprm);
+	label__exec();
 	return 0;
 }
 
@@ -41,7 +43,15 @@ SEC("fentry/security_bprm_committed_creds")
 int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
+	label__executed();
 	library__executed();
+	return 0;
+}
+
+SEC("fentry/exit_mmap")
+int BPF_PROG(fentry__exit_mmap, struct mm_struct *memory)
+{
+	label__memory_gone(memory);
 	return 0;
 }
 
@@ -238,11 +248,39 @@ int cgroup__sysctl(struct bpf_sysctl *ctx)
 	return guard__sysctl(ctx);
 }
 
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(tracing__process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	label__forked(child);
+	return 0;
+}
+
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(tracing__cgroup_attach_task, struct cgroup *to, const char *path, struct task_struct *task,
 	     bool threadgroup)
 {
 	return guard__moved(to, task);
+}
+
+/* Which processes may hold data of stores? */
+SEC("iter/task")
+int iter__labelled(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct labelled out = {};
+
+	if (!task || task->pid != task->tgid)
+		return 0;
+	out.label = label__of(task);
+	if (!out.label)
+		return 0;
+	out.start_boot_ns = task->start_boottime;
+	out.tgid = task->tgid;
+	out.uid = task->real_cred->euid.val;
+	out.login_uid = actor__login_uid(task);
+	bpf_probe_read_kernel_str(out.comm, sizeof(out.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
+	return 0;
 }
 
 SEC("iter/task_file")

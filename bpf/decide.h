@@ -59,6 +59,12 @@ static inline __attribute__((always_inline)) __u32 decide_granted(const struct s
 	return granted;
 }
 
+/* Of what a process holds, that which this store's data may not meet; 0: it may read. */
+static inline __attribute__((always_inline)) __u64 decide_apart(const struct store_rules *rules, __u64 label)
+{
+	return rules->apart & label;
+}
+
 /* Every operation of a combined access must be granted; one that asks for nothing is denied. */
 static inline __attribute__((always_inline)) __u32 decide_verdict(__u32 operations, __u32 granted)
 {

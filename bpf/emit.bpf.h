@@ -304,6 +304,7 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, number);
 	record->first_ns = record->header.boot_ns;
+	record->label = label__of(bpf_get_current_task_btf());
 	record->tally = (struct tally){.count = 1};
 	account__count_use(&record->tally, access->amount);
 	return 0;

@@ -43,6 +43,7 @@ static __noinline int guard__emit(struct access *access, const char *name)
 	emit__verdict(record, access);
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, number);
 	record->first_ns = record->header.boot_ns;
+	record->label = 0;
 	record->tally = (struct tally){.count = 1};
 	if (access->account)
 		emit__account(record, access->account, GUARD_NAME);

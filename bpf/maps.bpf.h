@@ -208,6 +208,7 @@ struct use_key {
 struct use {
 	u64 ino;
 	u64 account;
+	u64 epoch; /* of its decision */
 	u32 operations;
 	u32 uid;
 	u32 login_uid;

@@ -79,6 +79,7 @@ static long memory__gain_in(u32 store, struct gain *gain)
 		return 0;
 	more = actor__grants(&gain->theirs, gain->slot, store) &
 	       ~actor__grants(&gain->mine, gain->slot, store);
+	more &= ~GRANTED_SERVES;
 	if (!more || (gain->store != STORE_NONE && rules->mode != STORE_MODE_ENFORCE))
 		return 0;
 	gain->store = store;
@@ -101,6 +102,25 @@ static __noinline int memory__roles(struct task_struct *task, u32 slot, struct r
 	actor__drop_asking(actor__roles(task, slot, ret_roles), slot, ret_roles);
 	for (int i = 0; i < ROLE_WORDS; i++)
 		ret_roles->words[i] = unknown64(ret_roles->words[i]);
+	return 0;
+}
+
+/* What they hold meets; what must not comes before what a monitored store would only note. 0 or -EACCES. */
+static __noinline int memory__meets(struct task_struct *task, struct access *access)
+{
+	u32 index = access->slot * STORE_IDS + access->place.store;
+	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
+	struct meeting meeting = {.slot = access->slot & 1};
+
+	if (access->place.store != STORE_NONE && (!rules || rules->mode == STORE_MODE_ENFORCE))
+		return 0; /* it will be denied */
+	if (label__meet(task, &meeting))
+		return -EACCES;
+	if (meeting.store == STORE_NONE || (access->place.store != STORE_NONE && !meeting.enforces))
+		return 0;
+	access->place.store = meeting.store;
+	access->operations = OPERATION_BIT(OPERATION_READ);
+	access->reason = REASON_COMPARTMENT;
 	return 0;
 }
 
@@ -138,7 +158,7 @@ static __noinline int memory__settle(struct file *exe, u32 tgid, struct access *
 	access->target = tgid;
 	object__walk(dentry, inode, access->slot, &access->place);
 	access->place.store = store;
-	access->place.reason = 0;
+	access->place.reason = access->reason;
 	access__ask(access, epoch);
 	access->granted = 0;
 	return access__settle(inode, dentry, access);
@@ -165,6 +185,8 @@ static __always_inline int memory__attach(struct task_struct *task, u32 mode, u3
 	if (!exe) /* a thread of the kernel */
 		return 0;
 	memory__gain_by(task, &access);
+	if (memory__meets(task, &access))
+		return -EACCES;
 	return memory__settle(exe, task->tgid, &access, epoch);
 }
 
@@ -180,6 +202,8 @@ static __always_inline int memory__traceme(struct task_struct *parent, u32 mecha
 	if (!exe || !maps__speaks())
 		return 0;
 	memory__gain_from_here(parent, &access);
+	if (memory__meets(parent, &access))
+		return -EACCES;
 	return memory__settle(exe, task->tgid, &access, epoch);
 }
 

@@ -12,6 +12,7 @@
 #include "bpf/kept.bpf.h"
 #include "bpf/hot.bpf.h"
 #include "bpf/actor.bpf.h"
+#include "bpf/label.bpf.h"
 #include "bpf/account.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/tell.bpf.h"

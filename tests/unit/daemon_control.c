@@ -30,6 +30,8 @@ static bool answer(void *ctx, const struct control_request *request, struct buf 
 			buf_printf(out, "%s,%u,%u", request->reason, request->minutes, request->peer.uid);
 		if (request->request)
 			buf_printf(out, "%u", request->request);
+		if (request->process)
+			buf_printf(out, "%u", request->process);
 		return !later;
 	}
 	for (size_t i = 0; i < answer_size; i++)
@@ -81,6 +83,10 @@ static void test_commands(void **state)
 			    "{\"ok\":true,\"command\":5}done,0,0");
 	assert_string_equal(ask_text(fd, "{\"command\":\"approve\",\"request\":7}"),
 			    "{\"ok\":true,\"command\":6}7");
+	assert_string_equal(ask_text(fd, "{\"command\":\"labels\"}"), "{\"ok\":true,\"command\":7}");
+	assert_string_equal(
+		ask_text(fd, "{\"command\":\"label-clear\",\"reason\":\"audit\",\"process\":2147483647}"),
+		"{\"ok\":true,\"command\":8}audit,0,02147483647");
 	close(fd);
 	control_serve(control);
 }
@@ -103,6 +109,10 @@ static void test_nonsense(void **state)
 		"{\"command\":\"maintenance\",\"reason\":\"x\",\"minutes\":\"5\"}",
 		"{\"command\":\"approve\",\"request\":-1}",
 		"{\"command\":\"approve\",\"request\":4294967296}",
+		"{\"command\":\"labels\",\"process\":1}",
+		"{\"command\":\"label-clear\",\"process\":1}",
+		"{\"command\":\"label-clear\",\"reason\":\"x\",\"process\":0}",
+		"{\"command\":\"label-clear\",\"reason\":\"x\",\"process\":2147483648}",
 		"{\"command\":\"halt\"}",
 		"{\"command\":\"status\",\"x\":1}",
 		"{\"command\":\"status\",\"command\":\"reload\"}",

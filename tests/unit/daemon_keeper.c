@@ -72,22 +72,29 @@ static void make_key(void)
 	note_signer_free(s);
 }
 
-static json_t *ask(const char *word)
+static json_t *ask_for(const char *request)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	char request[64], *answer = malloc(CONTROL_ANSWER_MAX);
+	char *answer = malloc(CONTROL_ANSWER_MAX);
 	json_t *json = NULL;
 	ssize_t n;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/control", dir);
-	snprintf(request, sizeof(request), "{\"command\":\"%s\"}", word);
 	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
 	    send(fd, request, strlen(request), 0) > 0 && (n = recv(fd, answer, CONTROL_ANSWER_MAX, 0)) > 0)
 		json = json_loadb(answer, (size_t)n, 0, NULL);
 	close(fd);
 	free(answer);
 	return json;
+}
+
+static json_t *ask(const char *word)
+{
+	char request[64];
+
+	snprintf(request, sizeof(request), "{\"command\":\"%s\"}", word);
+	return ask_for(request);
 }
 
 static long long number(json_t *json, const char *object, const char *key)
@@ -316,6 +323,51 @@ static void test_open_before(void **state)
 	side.held.tgid = 0;
 }
 
+static const char *labelled_member(json_t *answer, const char *key)
+{
+	json_t *process = json_array_get(json_object_get(answer, "processes"), 0),
+	       *value = json_object_get(process, key);
+
+	return json_string_value(json_is_array(value) ? json_array_get(value, 0) : value);
+}
+
+static void *script_labels(void *arg)
+{
+	static const char clear[] =
+		"{\"command\":\"label-clear\",\"reason\":\"it was a test\",\"process\":4711}";
+	json_t *answer = ask("labels");
+
+	(void)arg;
+	assert_int_equal(json_integer_value(json_object_get(answer, "count")), 1);
+	assert_string_equal(labelled_member(answer, "name"), "a\033b");
+	assert_string_equal(labelled_member(answer, "stores"), "5"); /* no store has it now: its number */
+	json_decref(answer);
+	answer = ask_for("{\"command\":\"label-clear\",\"reason\":\"x\",\"process\":4712}");
+	assert_true(json_is_false(json_object_get(answer, "ok")));
+	json_decref(answer);
+	answer = ask_for(clear);
+	assert_true(json_is_true(json_object_get(answer, "ok")));
+	json_decref(answer);
+	answer = ask("labels");
+	assert_int_equal(json_integer_value(json_object_get(answer, "count")), 0);
+	json_decref(answer);
+	answer = ask_for(clear);
+	assert_true(json_is_false(json_object_get(answer, "ok")));
+	json_decref(answer);
+	end_keeper();
+	return NULL;
+}
+
+static void test_labels(void **state)
+{
+	(void)state;
+	side.label = 1 << 5;
+	assert_int_equal(live(script_labels), EXIT_GOOD);
+	assert_int_equal(count_entries("\"kind\":\"label_cleared\""), 1);
+	assert_int_equal(count_entries("\"reason\":\"it was a test\""), 1);
+	assert_int_equal(count_entries("\"process\":4711,\"label\":[\"5\"]"), 1);
+}
+
 static void write_program(const char *text)
 {
 	assert_int_equal(file_replace(path_of("tool"), text, strlen(text), 0755), 0);
@@ -457,11 +509,11 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_open_before),
-		cmocka_unit_test(test_programs),	 cmocka_unit_test(test_signer_dies),
-		cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved), cmocka_unit_test(test_open_before),
+		cmocka_unit_test(test_labels),	    cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

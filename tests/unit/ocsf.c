@@ -98,6 +98,53 @@ static void test_monitored_and_stopped(void **state)
 	json_decref(json);
 }
 
+/* What the process may hold; and the compartment for whose sake it may not come to hold more. */
+static void test_labels(void **state)
+{
+	struct policy_image *image = fixture_image();
+	struct record_access *a;
+	json_t *json;
+
+	(void)state;
+	/* Both arrays have room for one more. */
+	image->stores[image->n_stores++].name = strdup("imaging");
+	image->compartments[image->n_compartments++] = (struct image_compartment){3, 0, 11};
+	image->stores[0].rules.label = 1 << 3;
+	image->stores[1].rules.label = 1 << 4;
+	strcpy(image->labels[3].name, "ehr");
+	strcpy(image->labels[4].name, "imaging");
+	strcpy(image->labels[63].name, "gone");
+	assert_int_equal(ocsf_set_policy(ocsf, 7, image), 0);
+	a = fixture_access(&record, 5, "leaf");
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.label", "");
+	ASSERT_AT(json, "unmapped.muniment.label.0", "");
+	json_decref(json);
+	a->label = 1ull << 63 | 1 << 3 | 1 << 5;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.label.0", "ehr");
+	ASSERT_AT(json, "unmapped.muniment.label.1", "5");
+	ASSERT_AT(json, "unmapped.muniment.label.2", "gone");
+	ASSERT_AT(json, "unmapped.muniment.label.3", "");
+	json_decref(json);
+	a = denied("leaf");
+	a->reason = REASON_COMPARTMENT;
+	a->label = 1 << 4;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "compartment");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:11");
+	ASSERT_AT(json, "unmapped.muniment.label.0", "imaging");
+	ASSERT_AT(json, "message",
+		  "user1044 as user0 with postgres[3121] was denied to open /srv/ehr/leaf in store ehr, "
+		  "whose data may "
+		  "not meet what the process holds");
+	json_decref(json);
+	a->label = 0; /* it held nothing that we know of: the store's line */
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:4");
+	json_decref(json);
+}
+
 /* Repeats and bytes: what follows the entry of the first access, and what is told with one. */
 static void test_tally(void **state)
 {
@@ -339,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_monitored_and_stopped),
 		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_activities),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_long_and_cut),

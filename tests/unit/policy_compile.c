@@ -30,7 +30,9 @@ static const char text[] =
 	"  - {role: staff, store: ehr, access: [list]}\n"
 	"  - {role: staff, store: ehr, access: [read]}\n"
 	"  - {role: tool, store: imaging, access: [read]}\n"
-	"  - {role: both, store: ehr, access: [delete, read]}\n";
+	"  - {role: both, store: ehr, access: [delete, read]}\n"
+	"  - {role: tool, store: ehr, access: [write], serves: true}\n"
+	"compartments: [[imaging, ehr]]\n";
 
 enum { DATABASE, STAFF, TOOL, BOTH };
 
@@ -92,6 +94,14 @@ static void stores_and_roots(void **state)
 	assert_int_equal(bits(&image->stores[0].rules.granted[OPERATION_EXECUTE]), 0);
 	assert_int_equal(bits(&image->stores[0].rules.granted[OPERATION_INVALID]), 0);
 	assert_int_equal(bits(&image->stores[1].rules.granted[OPERATION_READ]), 1 << TOOL);
+	assert_int_equal(bits(&image->stores[0].rules.serves),
+			 1 << DATABASE); /* who only writes takes no label */
+	assert_int_equal(bits(&image->stores[1].rules.serves), 0);
+	assert_int_equal(image->stores[0].rules.apart, 1 << 1);
+	assert_int_equal(image->stores[1].rules.apart, 1 << 0);
+	assert_int_equal(image->n_compartments, 1);
+	assert_int_equal(image->compartments[0].stores, 3);
+	assert_int_equal(image->compartments[0].line, 18);
 }
 
 static void dimensions(void **state)

@@ -28,8 +28,7 @@ static int report(const char *command, json_t *answer)
 	return request ? EXIT_FINDINGS : EXIT_GOOD;
 }
 
-/* Takes over request, NULL for no memory. */
-static int ask(const char *command, const char *run, json_t *request, bool json)
+int control_ask_leave(const char *command, const char *run, json_t *request, bool json)
 {
 	json_t *answer = NULL;
 	int status = EXIT_CANNOT;
@@ -50,7 +49,7 @@ static int ask(const char *command, const char *run, json_t *request, bool json)
 	return status;
 }
 
-static int need_reason(const char *command, const char *reason)
+int control_need_reason(const char *command, const char *reason)
 {
 	if (reason && *reason)
 		return 0;
@@ -71,11 +70,12 @@ int command_stop(int argc, char **argv)
 	};
 	enum args_result parsed =
 		args_parse(argv[0], "Stops the daemon, as no signal may.", table, argc, argv);
-	int status = parsed == ARGS_OK ? need_reason(argv[0], reason) : args_exit(parsed);
+	int status = parsed == ARGS_OK ? control_need_reason(argv[0], reason) : args_exit(parsed);
 
 	if (parsed != ARGS_OK || status)
 		return status;
-	return ask(argv[0], run, json_pack("{s:s, s:s}", "command", "stop", "reason", reason), json);
+	return control_ask_leave(argv[0], run, json_pack("{s:s, s:s}", "command", "stop", "reason", reason),
+				 json);
 }
 
 int command_maintenance(int argc, char **argv)
@@ -94,7 +94,7 @@ int command_maintenance(int argc, char **argv)
 	enum args_result parsed = args_parse(
 		argv[0], "Lets the daemon's own program, policy and processes be changed for a while.", table,
 		argc, argv);
-	int status = parsed == ARGS_OK ? need_reason(argv[0], reason) : args_exit(parsed);
+	int status = parsed == ARGS_OK ? control_need_reason(argv[0], reason) : args_exit(parsed);
 
 	if (parsed != ARGS_OK || status)
 		return status;
@@ -102,11 +102,11 @@ int command_maintenance(int argc, char **argv)
 		fprintf(stderr, "%s: --minutes: expected a number from 1 to 480\n", argv[0]);
 		return EXIT_USAGE;
 	}
-	return ask(argv[0], run,
-		   end ? json_pack("{s:s, s:s}", "command", "maintenance-end", "reason", reason)
-		       : json_pack("{s:s, s:s, s:I}", "command", "maintenance", "reason", reason, "minutes",
-				   (json_int_t)minutes),
-		   json);
+	return control_ask_leave(argv[0], run,
+				 end ? json_pack("{s:s, s:s}", "command", "maintenance-end", "reason", reason)
+				     : json_pack("{s:s, s:s, s:I}", "command", "maintenance", "reason",
+						 reason, "minutes", (json_int_t)minutes),
+				 json);
 }
 
 int command_approve(int argc, char **argv)
@@ -132,6 +132,7 @@ int command_approve(int argc, char **argv)
 		fprintf(stderr, "%s: \"%s\" is no request; expected its number\n", argv[0], text);
 		return EXIT_USAGE;
 	}
-	return ask(argv[0], run, json_pack("{s:s, s:I}", "command", "approve", "request", (json_int_t)number),
-		   json);
+	return control_ask_leave(argv[0], run,
+				 json_pack("{s:s, s:I}", "command", "approve", "request", (json_int_t)number),
+				 json);
 }

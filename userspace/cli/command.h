@@ -28,5 +28,6 @@ int command_reload(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_maintenance(int argc, char **argv);
 int command_approve(int argc, char **argv);
+int command_labels(int argc, char **argv);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking the daemon by its control socket. Used by the commands status and reload. */
+/* Asking the daemon by its control socket. Used by the commands that do. */
 #ifndef MUNIMENT_CLI_CONTROL_CLIENT_H
 #define MUNIMENT_CLI_CONTROL_CLIENT_H
 
@@ -23,5 +23,14 @@ json_t *control_command(int argc, char **argv, const char *summary, const char *
  */
 int control_ask(const char *command, const char *run_dir, json_t *request, unsigned timeout_s,
 		json_t **ret_answer);
+
+/*
+ * The same for what leaves a host less guarded, where somebody else may have to agree first: tells what came of it, and
+ * returns the exit status. request is released; NULL stands for no memory. json: the answer goes to standard output.
+ */
+int control_ask_leave(const char *command, const char *run_dir, json_t *request, bool json);
+
+/* 0, or EXIT_USAGE for an empty reason, which was told. */
+int control_need_reason(const char *command, const char *reason);
 
 #endif

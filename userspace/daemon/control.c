@@ -39,6 +39,8 @@ static const struct {
 	[CONTROL_MAINTENANCE] = {"maintenance", {"reason", "minutes", NULL}},
 	[CONTROL_MAINTENANCE_END] = {"maintenance-end", {"reason", NULL}},
 	[CONTROL_APPROVE] = {"approve", {"request", NULL}},
+	[CONTROL_LABELS] = {"labels", {NULL}},
+	[CONTROL_LABEL_CLEAR] = {"label-clear", {"reason", "process", NULL}},
 };
 
 static enum control_command command_of(const char *word)
@@ -86,6 +88,8 @@ static const char *take_members(json_t *request, struct control_request *r)
 			return "expected \"minutes\" from 1 to 480";
 		if (!strcmp(members[n], "request") && !take_number(value, UINT32_MAX, &r->request))
 			return "expected the number of a \"request\"";
+		if (!strcmp(members[n], "process") && !take_number(value, INT32_MAX, &r->process))
+			return "expected the number of a \"process\"";
 	}
 	return json_object_size(request) == n + 1 ? NULL : "the request has members that do not belong to it";
 }
@@ -103,8 +107,8 @@ bool control_parse(const char *text, size_t n, struct control_request *ret_reque
 	else if (!json_is_object(request))
 		*ret_why = "the request is not an object; expected {\"command\": …}";
 	else if (!word || !ret_request->command)
-		*ret_why = "expected a \"command\": status, reload, stop, maintenance, maintenance-end or "
-			   "approve";
+		*ret_why = "expected a \"command\": status, reload, stop, maintenance, maintenance-end, "
+			   "approve, labels or label-clear";
 	else
 		*ret_why = take_members(request, ret_request);
 	json_decref(request);

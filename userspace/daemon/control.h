@@ -29,6 +29,8 @@ enum control_command {
 	CONTROL_MAINTENANCE,	 /* reason, minutes: for so long, the monitor does not guard itself */
 	CONTROL_MAINTENANCE_END, /* reason */
 	CONTROL_APPROVE,	 /* request */
+	CONTROL_LABELS,
+	CONTROL_LABEL_CLEAR, /* reason, process: it is said to hold nothing any more */
 	CONTROL_COMMANDS
 };
 
@@ -45,6 +47,7 @@ struct control_request {
 	char reason[CONTROL_REASON_MAX + 1];
 	unsigned minutes;
 	unsigned request; /* number of what is to be approved */
+	unsigned process;
 };
 
 /* Reads a request, without its peer. False: *ret_why says what was expected (static text). */

@@ -39,6 +39,9 @@ static bool on_control(void *ctx, const struct control_request *request, struct 
 	case CONTROL_RELOAD:
 		keeper_reload(k, "muniment reload", true);
 		return false;
+	case CONTROL_LABELS:
+		keeper_labels(k, answer);
+		return true;
 	default:
 		keeper_asked(k, request, answer);
 		return true;

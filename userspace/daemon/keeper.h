@@ -111,14 +111,22 @@ void keeper_own_free(struct keeper *k);
 uint64_t keeper_settings(const struct config *c);
 
 /*
- * keeper_asks.c: stop, maintenance and approve. Each is an entry with who and why; where the policy names approvers,
+ * keeper_asks.c: stop, maintenance, approve, and to clear a label. Each is an entry with who and why; where the policy names approvers,
  * one of them, who is not the one who asked, must agree first.
  */
 void keeper_asked(struct keeper *k, const struct control_request *request, struct buf *answer);
+/* Begins an entry about such a request; keeper_event_end ends it. approver: NULL for none. */
+struct buf *keeper_asked_entry(struct keeper *k, enum ocsf_kind kind, const char *message,
+			       const struct control_request *r, const struct control_peer *approver);
 /* Notes the end of a window. */
 void keeper_window_watch(struct keeper *k, uint64_t now_ns);
 /* What waits and what is open, for the status. */
 void keeper_asks_status(const struct keeper *k, struct buf *b);
+
+/* keeper_labels.c: which processes may hold records, and that one is taken to hold none. */
+void keeper_labels(struct keeper *k, struct buf *answer);
+void keeper_label_clear(struct keeper *k, const struct control_request *r,
+			const struct control_peer *approver, struct buf *answer);
 
 /* keeper_held.c: one entry about the records that processes had open before they were guarded, if any. former: the
  * policy that was in force until now, NULL for none. */

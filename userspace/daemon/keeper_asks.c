@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an admin may ask of the daemon that would leave the host less guarded: to stop, or to let its own files and
- * processes be changed for a while. Both stand in the ledger with who asked, why, and who agreed. See keeper.h.
+ * What an admin may ask of the daemon that would leave the host less guarded: to stop, to let its own files and
+ * processes be changed for a while, to forget what a process holds. All stand in the ledger with who asked, why, and who agreed. See keeper.h.
  */
 #include "daemon/keeper.h"
 
@@ -29,7 +29,7 @@ static void add_person(struct keeper *k, struct buf *b, const char *key, const s
 	json_close(b, '}');
 }
 
-static struct buf *begin_entry(struct keeper *k, enum ocsf_kind kind, const char *message,
+struct buf *keeper_asked_entry(struct keeper *k, enum ocsf_kind kind, const char *message,
 			       const struct control_request *r, const struct control_peer *approver)
 {
 	struct buf *b = recorder_event(k->recorder, kind, message);
@@ -43,7 +43,7 @@ static struct buf *begin_entry(struct keeper *k, enum ocsf_kind kind, const char
 
 static void do_stop(struct keeper *k, const struct control_request *r, const struct control_peer *approver)
 {
-	begin_entry(k, OCSF_STOP_ASKED, "somebody had the monitor stopped", r, approver);
+	keeper_asked_entry(k, OCSF_STOP_ASKED, "somebody had the monitor stopped", r, approver);
 	keeper_event_end(k);
 	log_info("stopping on request: %s", r->reason);
 	k->end = k->end ? k->end : KEEPER_STOPPED;
@@ -58,10 +58,10 @@ static void close_window(struct keeper *k)
 static void open_window(struct keeper *k, const struct control_request *r,
 			const struct control_peer *approver)
 {
-	struct buf *b =
-		begin_entry(k, OCSF_MAINTENANCE,
-			    "for a while the monitor records what is done to itself and denies nothing of it",
-			    r, approver);
+	struct buf *b = keeper_asked_entry(
+		k, OCSF_MAINTENANCE,
+		"for a while the monitor records what is done to itself and denies nothing of it", r,
+		approver);
 
 	json_u64(b, "minutes", r->minutes);
 	keeper_event_end(k);
@@ -73,7 +73,7 @@ static void open_window(struct keeper *k, const struct control_request *r,
 static void end_window(struct keeper *k, const struct control_request *r)
 {
 	close_window(k);
-	begin_entry(k, OCSF_MAINTENANCE_END, "the monitor guards itself again", r, NULL);
+	keeper_asked_entry(k, OCSF_MAINTENANCE_END, "the monitor guards itself again", r, NULL);
 	keeper_event_end(k);
 }
 
@@ -99,6 +99,10 @@ static void answer_done(struct buf *answer, const char *what)
 static void carry_out(struct keeper *k, const struct control_request *r, const struct control_peer *approver,
 		      struct buf *answer)
 {
+	if (r->command == CONTROL_LABEL_CLEAR) {
+		keeper_label_clear(k, r, approver, answer);
+		return;
+	}
 	if (r->command == CONTROL_STOP)
 		do_stop(k, r, approver);
 	else
@@ -122,9 +126,14 @@ static void ask_approver(struct keeper *k, const struct control_request *r, stru
 	k->asked = *r;
 	k->asked_ns = host_monotonic_ns();
 	k->asked_number++;
-	b = begin_entry(k, OCSF_APPROVAL_ASKED, "somebody asks for what a second person must agree to", r,
-			NULL);
-	json_str(b, "what", r->command == CONTROL_STOP ? "stop" : "maintenance");
+	b = keeper_asked_entry(k, OCSF_APPROVAL_ASKED, "somebody asks for what a second person must agree to",
+			       r, NULL);
+	json_str(b, "what",
+		 r->command == CONTROL_STOP	     ? "stop"
+		 : r->command == CONTROL_LABEL_CLEAR ? "label-clear"
+						     : "maintenance");
+	if (r->command == CONTROL_LABEL_CLEAR)
+		json_u64(b, "process", r->process);
 	json_u64(b, "request", k->asked_number);
 	keeper_event_end(k);
 	json_open(answer, NULL, '{');

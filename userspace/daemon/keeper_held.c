@@ -53,8 +53,9 @@ static bool is_wider(const struct policy_image *image, const struct policy_image
 	return false;
 }
 
-static void on_held(void *ctx, const struct held *h)
+static void on_held(void *ctx, const void *record)
 {
+	const struct held *h = record;
 	struct telling *t = ctx;
 	const struct policy_image *image = ocsf_policy(recorder_ocsf(t->k->recorder));
 	char path[PATH_MAX];

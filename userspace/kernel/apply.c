@@ -324,9 +324,10 @@ static int fill_stores(struct filling *f)
 
 	for (uint32_t i = 0; !err && i < f->image->n_stores; i++) {
 		uint32_t index = f->slot * STORE_IDS + i;
+		struct store_rules rules = f->image->stores[i].rules;
 
-		err = bpf_map_update_elem(map_fd(skel->maps.rules_by_store), &index,
-					  &f->image->stores[i].rules, BPF_ANY);
+		rules.apart = kernel_labels_of(f->image, rules.apart);
+		err = bpf_map_update_elem(map_fd(skel->maps.rules_by_store), &index, &rules, BPF_ANY);
 	}
 	/* The image's own roots first: their index is the one that the image knows. */
 	for (size_t i = 0; !err && i < f->image->n_roots; i++) {
@@ -417,6 +418,8 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 		log_debug("membarrier: %s", strerror(errno));
 	control->keeper = (uint32_t)getpid();
 	err = clear_idle_slot(&f);
+	if (!err)
+		err = kernel_deal_labels(k, image);
 	if (!err)
 		err = fill_people(&f);
 	if (!err)

@@ -122,6 +122,7 @@ static const struct table_row table[] = {
 	{"the kernel's memory", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__locked_down)},
 	{"kernel settings", BY(LSM) | BY(FMOD_RET) | BY(TRACING), PREVENTS | BESIDE, PROGRAM(cgroup__sysctl)},
 	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), CHECKED, PROGRAM(tracing__cgroup_attach_task)},
+	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), 0, PROGRAM(tracing__process_fork)},
 	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
 	{"io_uring", BY(TRACING), 0, PROGRAM(tracing__io_uring_complete)},
 	{NULL, NET, 0, PROGRAM(net__sys_exit)},
@@ -138,6 +139,7 @@ static const struct table_row table[] = {
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__bprm_check)},
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__exit_mmap)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__close)},
 };
 

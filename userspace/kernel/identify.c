@@ -76,23 +76,27 @@ int kernel_identify_path(struct kernel *k, const char *path, struct identified *
 	return err;
 }
 
-/* Records of a fixed size from an iterator over all tasks' files. */
-int kernel_held(struct kernel *k, kernel_held_fn fn, void *ctx)
+int kernel_iterate(const struct bpf_program *program, size_t size, kernel_record_fn fn, void *ctx)
 {
-	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.iter__held, NULL);
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	int iter = link ? bpf_iter_create(bpf_link__fd(link)) : -errno, err = iter < 0 ? iter : 0;
-	struct held got[64];
+	_Alignas(8) char got[4096];
 	ssize_t bytes = 0;
 
-	while (!err && (bytes = read(iter, got, sizeof(got))) != 0) {
+	while (!err && (bytes = read(iter, got, sizeof(got) / size * size)) != 0) {
 		if (bytes < 0 && errno == EINTR)
 			continue;
-		err = bytes < 0 ? -errno : bytes % (ssize_t)sizeof(got[0]) ? -EIO : 0;
-		for (ssize_t i = 0; !err && i < bytes / (ssize_t)sizeof(got[0]); i++)
-			fn(ctx, &got[i]);
+		err = bytes < 0 ? -errno : (size_t)bytes % size ? -EIO : 0;
+		for (size_t at = 0; !err && at < (size_t)bytes; at += size)
+			fn(ctx, got + at);
 	}
 	if (iter >= 0)
 		close(iter);
 	bpf_link__destroy(link);
 	return err;
+}
+
+int kernel_held(struct kernel *k, kernel_record_fn fn, void *ctx)
+{
+	return kernel_iterate(k->skel->progs.iter__held, sizeof(struct held), fn, ctx);
 }

@@ -115,8 +115,17 @@ void kernel_window(struct kernel *k, uint64_t until_boot_ns);
  * Hands each record of a store that some process has open to fn; before kernel_protect, the daemon's own processes are among
  * them. 0 or -errno.
  */
-typedef void (*kernel_held_fn)(void *ctx, const struct held *held);
-int kernel_held(struct kernel *k, kernel_held_fn fn, void *ctx);
+typedef void (*kernel_record_fn)(void *ctx, const void *record);
+int kernel_held(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct held */
+
+/* Hands each process that may hold data of stores to fn. 0 or -errno. */
+int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct labelled */
+
+/*
+ * A process is said to hold nothing any more, and those that share its memory what they hold by that; each takes a label
+ * anew when it reads a record. *ret_label: what it held. 0; -ESRCH or -ENOENT: no such process, or it held nothing.
+ */
+int kernel_clear_label(struct kernel *k, uint32_t tgid, uint64_t *ret_label);
 
 /* n_serving entries, valid as long as k. */
 const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *ret_n);

@@ -11,8 +11,9 @@
 
 struct muniment_bpf;
 struct bpf_link;
+struct bpf_program;
 
-#define KERNEL_LINKS_MAX   80
+#define KERNEL_LINKS_MAX   96
 #define KERNEL_SERVING_MAX 64
 #define KERNEL_CGROUPS	   "/sys/fs/cgroup"
 
@@ -117,6 +118,16 @@ int kernel_identify(struct kernel *k, const int *fds, unsigned n, struct identif
 
 /* The same for one path, without following a last symbolic link. */
 int kernel_identify_path(struct kernel *k, const char *path, struct identified *ret_id);
+
+/* Hands each record, of that size, that an iterator over all tasks writes to fn. 0 or -errno. */
+int kernel_iterate(const struct bpf_program *program, size_t size, kernel_record_fn fn, void *ctx);
+
+/* --- labels.c --- */
+
+/* Gives each store of the image its bit, and the image the names of all bits. 0, -ENOSPC or -errno, which was told. */
+int kernel_deal_labels(struct kernel *k, struct policy_image *image);
+/* The bits of a set of stores, which has a bit for the index of each. */
+uint64_t kernel_labels_of(const struct policy_image *image, uint64_t stores);
 
 /* --- programs.c --- */
 

@@ -242,6 +242,8 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_OWN] = "own",
 		[REASON_HOST] = "host",
 		[REASON_LIBRARY] = "library",
+		[REASON_COMPARTMENT] = "compartment",
+		[REASON_UNLABELLED] = "unlabelled",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

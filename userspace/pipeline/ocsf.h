@@ -14,7 +14,8 @@
  *	metadata.original_time	nanoseconds since boot, as a string
  *	file.uid		"major:minor:inode:generation"
  *	unmapped.muniment	store, operations, hook, mechanism, gen (of the policy), grant ("file:line" of
- *				the policy), and for denials rule (that of the store, or of the host), wanted, enforced, reason, flags; path_raw
+ *				the policy), label (stores whose data the process may hold), and for
+ *				denials rule (that of the store, the compartment or the host), wanted, enforced, reason, flags; path_raw
  *				(base64) where the path is not UTF-8
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
@@ -71,6 +72,9 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
  * ocsf_access. */
 void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf *out);
 
+/* A member with the names of the stores that a label stands for. image: NULL when it is not known any more. */
+void ocsf_add_label(struct buf *b, const char *key, uint64_t label, const struct policy_image *image);
+
 /* X(name, kind, activity, severity, alert, success) */
 #define OCSF_LIFECYCLE(X)                                                                                    \
 	X(START, "start", 3, 1, false, true)                                                                 \
@@ -93,6 +97,7 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	X(STOP_ASKED, "stop_asked", 4, 3, true, true)                                                        \
 	X(MAINTENANCE, "maintenance", 99, 3, true, true)                                                     \
 	X(MAINTENANCE_END, "maintenance_end", 99, 2, false, true)                                            \
+	X(LABEL_CLEARED, "label_cleared", 99, 3, true, true)                                                 \
 	X(PROGRAM_CHANGED, "program_changed", 8, 1, false, true)                                             \
 	X(PROGRAM_REFUSED, "program_refused", 99, 4, true, false)                                            \
 	X(LIBRARY_CHANGED, "library_changed", 8, 1, false, true)                                             \

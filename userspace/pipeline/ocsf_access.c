@@ -207,6 +207,7 @@ static const struct image_role *role_of(const struct record_access *a, const str
 static void add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
 			 const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b)
 {
+	const struct image_compartment *compartment = policy ? ocsf_compartment(a, policy->image) : NULL;
 	const struct image_grant *grant = NULL;
 	const struct image_role *role;
 
@@ -228,6 +229,8 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 		grant = ocsf_actor_grant(actor, policy, a);
 	if (grant)
 		add_rule(o, "grant", policy->image, grant->file, grant->line, b);
+	else if (compartment)
+		add_rule(o, "rule", policy->image, compartment->file, compartment->line, b);
 	else if (rich && policy && a->store < policy->image->n_stores)
 		add_rule(o, "rule", policy->image, policy->image->stores[a->store].file,
 			 policy->image->stores[a->store].line, b);
@@ -255,6 +258,8 @@ static void add_unmapped(struct ocsf *o, const struct record_access *a, struct a
 		ADD_LITERAL(b, ",\"directory\":");
 		ocsf_add_inode(b, &a->file);
 	}
+	if (a->label)
+		ocsf_add_label(b, "label", a->label, policy ? policy->image : NULL);
 	add_tally(b, a);
 	add_flags(b, a->flags);
 	if (!clean_path)
@@ -424,6 +429,8 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	else
 		buf_str(out, " in");
 	buf_printf(out, " store %s", store_name(policy, a->store));
+	if (a->reason == REASON_COMPARTMENT)
+		buf_str(out, ", whose data may not meet what the process holds");
 	if (a->flags & RECORD_FLAG_FOLDED)
 		buf_printf(out, ", %llu times more", (unsigned long long)a->tally.count);
 }

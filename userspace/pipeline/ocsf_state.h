@@ -95,6 +95,12 @@ void ocsf_guard_object(struct ocsf *o, const struct record_access *a, struct buf
 /* Members of unmapped.muniment. */
 void ocsf_guard_detail(const struct record_access *a, struct buf *out);
 
+/* --- ocsf_label.c --- */
+
+/* The compartment for whose sake an access was denied, or NULL. */
+const struct image_compartment *ocsf_compartment(const struct record_access *a,
+						 const struct policy_image *image);
+
 #define ADD_LITERAL(b, text) buf_add(b, text, sizeof(text) - 1)
 
 /* ocsf_file.c */

@@ -63,6 +63,9 @@ void policy_free(struct policy *policy)
 	free(policy->host.approvers.items);
 	free(policy->roles);
 	free(policy->grants);
+	for (size_t i = 0; i < policy->n_compartments; i++)
+		free(policy->compartments[i].names);
+	free(policy->compartments);
 	free(policy->memberships);
 	findings_free(&policy->findings);
 	free(policy);
@@ -114,6 +117,9 @@ static bool check_limits(struct checker *ck)
 	if (policy->n_grants > GRANTS_MAX)
 		at = policy->grants[GRANTS_MAX].at;
 	good &= check_limit(ck, policy->n_grants, GRANTS_MAX, "grants", at);
+	if (policy->n_compartments > POLICY_WALLS_MAX)
+		at = policy->compartments[POLICY_WALLS_MAX].at;
+	good &= check_limit(ck, policy->n_compartments, POLICY_WALLS_MAX, "compartments", at);
 	for (size_t i = 0; i < policy->n_stores; i++) {
 		if (paths <= POLICY_PATHS_MAX && paths + policy->stores[i].n_paths > POLICY_PATHS_MAX)
 			at = policy->stores[i].name.at;

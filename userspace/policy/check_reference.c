@@ -59,6 +59,28 @@ static void report_unknown(struct checker *ck, const struct policy_word *word, b
 	finding_suggest(finding, suggest_nearest(word->text, names, n));
 }
 
+/* The index of the store of that name, or SIZE_MAX; an unknown one is a finding once every source was read. */
+static size_t resolve_store(struct checker *ck, const struct policy_word *name, bool complete)
+{
+	for (size_t i = 0; i < ck->policy->n_stores && name->text; i++) {
+		if (strcmp(ck->policy->stores[i].name.text, name->text) == 0)
+			return i;
+	}
+	if (complete && name->text)
+		report_unknown(ck, name, false);
+	return SIZE_MAX;
+}
+
+static void resolve_compartment(struct checker *ck, struct policy_compartment *compartment, bool complete)
+{
+	for (size_t i = 0; i < compartment->n; i++) {
+		size_t store = resolve_store(ck, &compartment->names[i], complete);
+
+		if (store < STORES_MAX)
+			compartment->stores |= 1ull << store;
+	}
+}
+
 static void resolve_grant(struct checker *ck, struct policy_grant *grant, bool complete)
 {
 	struct policy *policy = ck->policy;
@@ -70,17 +92,11 @@ static void resolve_grant(struct checker *ck, struct policy_grant *grant, bool c
 		policy->roles[i].used = true;
 		break;
 	}
-	for (size_t i = 0; i < policy->n_stores && grant->store_name.text; i++) {
-		if (strcmp(policy->stores[i].name.text, grant->store_name.text) != 0)
-			continue;
-		grant->store = i;
-		policy->stores[i].used = true;
-		break;
-	}
 	if (complete && grant->role_name.text && grant->role == SIZE_MAX)
 		report_unknown(ck, &grant->role_name, true);
-	if (complete && grant->store_name.text && grant->store == SIZE_MAX)
-		report_unknown(ck, &grant->store_name, false);
+	grant->store = resolve_store(ck, &grant->store_name, complete);
+	if (grant->store != SIZE_MAX)
+		policy->stores[grant->store].used = true;
 }
 
 /* What is granted twice would leave open which grant decided, and which of them `serves`. */
@@ -140,6 +156,8 @@ void check_references(struct checker *ck, bool complete)
 	check_names(ck);
 	for (size_t i = 0; i < policy->n_grants; i++)
 		resolve_grant(ck, &policy->grants[i], complete);
+	for (size_t i = 0; i < policy->n_compartments; i++)
+		resolve_compartment(ck, &policy->compartments[i], complete);
 	for (size_t i = 1; i < policy->n_grants; i++) {
 		if (policy->grants[i].role != SIZE_MAX && policy->grants[i].store != SIZE_MAX)
 			check_duplicate_grant(ck, i);

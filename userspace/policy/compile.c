@@ -117,6 +117,26 @@ static int copy_grants(const struct policy *policy, struct policy_image *image)
 			if (from->access & OPERATION_BIT(op))
 				set_role(&image->stores[from->store].rules.granted[op], from->role);
 		}
+		if (from->serves && from->access & OPERATION_BIT(OPERATION_READ))
+			set_role(&image->stores[from->store].rules.serves, from->role);
+	}
+	return 0;
+}
+
+static int copy_compartments(const struct policy *policy, struct policy_image *image)
+{
+	image->compartments = calloc(policy->n_compartments + 1, sizeof(*image->compartments));
+	if (!image->compartments)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_compartments; i++) {
+		const struct policy_compartment *from = &policy->compartments[i];
+
+		image->compartments[image->n_compartments++] =
+			(struct image_compartment){from->stores, from->at.file, from->at.line};
+		for (size_t store = 0; store < image->n_stores; store++) {
+			if (from->stores >> store & 1)
+				image->stores[store].rules.apart |= from->stores & ~(1ull << store);
+		}
 	}
 	return 0;
 }
@@ -271,9 +291,10 @@ int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 	image->degraded = policy->degraded;
 	policy_digest(policy, image->sha256);
 	if ((rc = copy_files(policy, image)) < 0 || (rc = copy_stores(policy, image)) < 0 ||
-	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_roles(policy, image)) < 0 ||
-	    (rc = build_users(policy, image)) < 0 || (rc = build_groups(policy, image)) < 0 ||
-	    (rc = image_build_programs(policy, image)) < 0 || (rc = copy_host(policy, image)) < 0) {
+	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_compartments(policy, image)) < 0 ||
+	    (rc = copy_roles(policy, image)) < 0 || (rc = build_users(policy, image)) < 0 ||
+	    (rc = build_groups(policy, image)) < 0 || (rc = image_build_programs(policy, image)) < 0 ||
+	    (rc = copy_host(policy, image)) < 0) {
 		policy_image_free(image);
 		return rc;
 	}
@@ -302,5 +323,6 @@ void policy_image_free(struct policy_image *image)
 	free(image->users);
 	free(image->groups);
 	free(image->grants);
+	free(image->compartments);
 	free(image);
 }

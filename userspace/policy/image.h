@@ -16,9 +16,10 @@
 struct image_store { /* its index is its id in the kernel */
 	char *name;
 	enum policy_class class;
-	struct store_rules rules; /* granted, mode and audit as the map takes them */
-	uint32_t file;		  /* index into files: where the store is defined, */
-	uint32_t line;		  /* which is the rule that denies what no grant allows */
+	/* As the map takes them, but for labels, whose bits the kernel's side deals out: apart has bits of stores. */
+	struct store_rules rules;
+	uint32_t file; /* index into files: where the store is defined, */
+	uint32_t line; /* which is the rule that denies what no grant allows */
 };
 
 struct image_root { /* its index is record_access.root */
@@ -88,6 +89,12 @@ struct image_grant { /* in the order of the sources */
 	bool serves;
 };
 
+struct image_compartment {
+	uint64_t stores; /* of which no two may meet: a bit for each, by its index */
+	uint32_t file;	 /* index into files */
+	uint32_t line;
+};
+
 struct image_rule {    /* where a word of the policy stands */
 	uint32_t file; /* index into files */
 	uint32_t line; /* 0: nowhere, it is the default */
@@ -119,6 +126,10 @@ struct policy_image {
 	size_t n_libraries;
 	struct image_grant *grants;
 	size_t n_grants;
+	struct image_compartment *compartments;
+	size_t n_compartments;
+	/* The stores that bits of a label stand for, those of former policies among them; filled in by kernel_apply. */
+	struct label_name labels[STORES_MAX];
 	struct role_set any_user; /* roles without a users condition */
 	struct role_set any_group;
 	struct role_set any_program;

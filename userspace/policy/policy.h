@@ -23,6 +23,7 @@
 #define POLICY_NAME_MAX	 63   /* bytes of a store's or role's name */
 #define POLICY_PATH_MAX	 4095 /* bytes */
 #define POLICY_PATHS_MAX 1024 /* of all stores */
+#define POLICY_WALLS_MAX 256  /* compartments */
 #define POLICY_DIR	 "/etc/muniment/policy.d"
 
 enum policy_class {
@@ -150,6 +151,14 @@ struct policy_grant {
 	size_t store;
 };
 
+/* Stores of which no two may meet in a process. */
+struct policy_compartment {
+	struct policy_place at;
+	struct policy_word *names;
+	size_t n;
+	uint64_t stores; /* a bit for each, by its index */
+};
+
 struct policy {
 	struct policy_file *files;
 	size_t n_files;
@@ -165,6 +174,8 @@ struct policy {
 	size_t n_roles;
 	struct policy_grant *grants;
 	size_t n_grants;
+	struct policy_compartment *compartments;
+	size_t n_compartments;
 	struct policy_membership *memberships; /* sorted by gid */
 	size_t n_memberships;
 	struct policy_findings findings;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the stores of a source: what is guarded and how.
+ * Reads the stores of a source: what is guarded and how, and which of them are kept apart.
  *
  * Called by the table of the top level (read.c).
  */
@@ -145,4 +145,44 @@ void read_stores(struct reader *rd, const struct ynode *node, void *out)
 			       "at least one store");
 	else
 		read_named(rd, node, "a store", read_store);
+}
+
+static void read_apart(struct reader *rd, const struct ynode *node, void *out)
+{
+	struct policy_compartment *compartment = out;
+	struct policy_word *names, word;
+
+	if (!read_word(rd, node, "a store of the compartment", &word))
+		return;
+	names = read_grow(rd, compartment->names, compartment->n, sizeof(*names));
+	if (!names)
+		return;
+	compartment->names = names;
+	names[compartment->n++] = word;
+}
+
+static void read_compartment(struct reader *rd, const struct ynode *node, void *out)
+{
+	struct policy *policy = out;
+	struct policy_compartment *compartments =
+		read_grow(rd, policy->compartments, policy->n_compartments, sizeof(*compartments));
+	size_t n;
+
+	if (!compartments)
+		return;
+	policy->compartments = compartments;
+	compartments += policy->n_compartments++;
+	compartments->at = node->at;
+	n = read_list(rd, node, "the compartment", "a list of stores: [psychiatry, research]", read_apart,
+		      compartments);
+	if (n == 1)
+		finding_expect(finding_add(rd->findings, POLICY_INVALID_VALUE, node->at,
+					   "the compartment has one store only"),
+			       "two stores or more, whose data may not meet in a process");
+}
+
+void read_compartments(struct reader *rd, const struct ynode *node, void *out)
+{
+	read_list(rd, node, "compartments", "a list of lists of stores: [[psychiatry, research]]",
+		  read_compartment, out);
 }

@@ -62,6 +62,7 @@ void read_wrong_type(struct reader *rd, const struct ynode *node, const char *wh
 
 /* Sections. */
 void read_stores(struct reader *rd, const struct ynode *node, void *out);
+void read_compartments(struct reader *rd, const struct ynode *node, void *out);
 void read_roles(struct reader *rd, const struct ynode *node, void *out);
 void read_grants(struct reader *rd, const struct ynode *node, void *out);
 /* A list of login names beside those of roles. */

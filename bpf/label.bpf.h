@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Labels: the stores whose data a process may hold, a bit for each. Who reads a record takes its store's, unless the
+ * grant says `serves`; a child has its parent's, exec changes nothing, and who gets at another's memory shares its.
+ * Labels of different compartments may not meet.
+ */
+#ifndef MUNIMENT_LABEL_BPF_H
+#define MUNIMENT_LABEL_BPF_H
+
+#define CLONE_VM     0x100
+#define CLONE_THREAD 0x10000
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct process_label);
+} labels_by_process SEC(".maps");
+
+/*
+ * Processes may share their memory without being threads of one (vfork, clone with CLONE_VM): what one of them reads,
+ * all hold. By the address of their mm_struct, until that is gone; were this missed, processes that share the next one
+ * at the address would seem to hold more than they do.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u64);
+} labels_by_memory SEC(".maps");
+
+/* Written by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STORES_MAX);
+	__type(key, u32);
+	__type(value, struct label_name);
+} label_names SEC(".maps");
+
+static __always_inline struct process_label *label__find(struct task_struct *task, u64 flags)
+{
+	return bpf_task_storage_get(&labels_by_process, task->group_leader, 0, flags);
+}
+
+/* What those hold together who share its memory, if any do, and hold anything. */
+static __always_inline u64 *label__shared(const struct process_label *label)
+{
+	u64 memory = label->memory;
+
+	return memory ? bpf_map_lookup_elem(&labels_by_memory, &memory) : NULL;
+}
+
+/* What a process may hold. */
+static __always_inline u64 label__of(struct task_struct *task)
+{
+	struct process_label *label;
+	u64 *shared;
+
+	if (!control.labels)
+		return 0;
+	label = label__find(task, 0);
+	if (!label)
+		return 0;
+	shared = label__shared(label);
+	return shared ? label->stores | *shared : label->stores;
+}
+
+/* Notes it for all who share the memory. 0 or -ENOMEM. */
+static __noinline int label__share(const struct process_label *label, u64 stores)
+{
+	u64 memory = label->memory, none = 0, *shared;
+
+	if (!memory)
+		return 0;
+	bpf_map_update_elem(&labels_by_memory, &memory, &none, BPF_NOEXIST);
+	shared = bpf_map_lookup_elem(&labels_by_memory, &memory);
+	if (!shared) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	__sync_fetch_and_or(shared, stores);
+	return 0;
+}
+
+/* A process comes to hold more. 0 or -ENOMEM. */
+static __noinline int label__add(struct task_struct *task, u64 stores)
+{
+	struct process_label *label;
+
+	if (stores & ~control.labels) /* before the label, which nobody looks for without */
+		__sync_fetch_and_or(&control.labels, stores);
+	label = label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!label) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	__sync_fetch_and_or(&label->stores, stores);
+	return label__share(label, stores);
+}
+
+#define LABEL_TRIES 8
+
+/* Adds a bit to a process's label unless something is there that it may not meet. 0, or enum reason. */
+static __always_inline u32 label__try(struct process_label *label, const struct store_rules *rules)
+{
+	bool enforces = rules->mode == STORE_MODE_ENFORCE;
+	u64 *shared = label__shared(label), old, others = shared ? *shared : 0;
+
+#pragma unroll
+	for (int i = 0; i < LABEL_TRIES; i++) {
+		old = *(volatile u64 *)&label->stores;
+		if (enforces && decide_apart(rules, old | others))
+			return REASON_COMPARTMENT;
+		if (__sync_val_compare_and_swap(&label->stores, old, old | rules->label) == old)
+			return label__share(label, rules->label) ? REASON_UNLABELLED : 0;
+	}
+	return REASON_UNLABELLED;
+}
+
+/*
+ * The current process is about to read a store. 0, or the reason (enum reason) why it must not. Nothing that was added is
+ * taken back, as another thread may have read by it; and what was added elsewhere meanwhile is looked at once more. Of two
+ * that read at once what may not meet, one at least is denied. A global function: verified once.
+ */
+__attribute__((noinline)) int label__gain(u32 store, u32 slot)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 index = (slot & 1) * STORE_IDS + store, reason;
+	struct process_label *label;
+	struct store_rules *rules;
+
+	if (store >= STORES_MAX)
+		return 0;
+	rules = bpf_map_lookup_elem(&rules_by_store, &index);
+	if (!rules)
+		return 0;
+	if (rules->label & ~control.labels) /* before the label, which nobody looks for without */
+		__sync_fetch_and_or(&control.labels, rules->label);
+	label = label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!label) {
+		count(COUNTER_NO_CACHE);
+		return REASON_UNLABELLED;
+	}
+	reason = label__try(label, rules);
+	if (reason)
+		return reason;
+	if (task->ptrace && label__add(task->parent, rules->label)) /* who traces it reads along */
+		return REASON_UNLABELLED;
+	return decide_apart(rules, label__of(task)) ? REASON_COMPARTMENT : 0;
+}
+
+/*
+ * A process is being made: it holds what its parent does. If it shares its parent's memory, that is noted before the
+ * parent's label is read, and what another thread reads meanwhile is added before it looks whether memory is shared.
+ */
+static __always_inline void label__fork(struct task_struct *child, bool shares)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct process_label *mine, *its;
+
+	if (!shares && !label__of(task))
+		return;
+	its = bpf_task_storage_get(&labels_by_process, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	mine = shares ? label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE) : its;
+	if (!its || !mine) {
+		count(COUNTER_NO_CACHE);
+		return;
+	}
+	if (shares) {
+		its->memory = (u64)task->mm;
+		__sync_lock_test_and_set(&mine->memory, (u64)task->mm);
+	}
+	__sync_fetch_and_or(&its->stores, label__of(task));
+}
+
+/* Called before anything is copied, where there is a hook … */
+static __always_inline void label__forking(struct task_struct *child, u64 flags)
+{
+	if (!(flags & CLONE_THREAD))
+		label__fork(child, flags & CLONE_VM);
+}
+
+/* … and afterwards, before the child runs: another thread may have read a record in between. */
+static __always_inline void label__forked(struct task_struct *child)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (child->tgid != task->tgid)
+		label__fork(child, child->mm && child->mm == task->mm);
+}
+
+/* A program is about to be executed: the thread that asks becomes the leader, with a memory of its own. What it holds
+ * goes along, in its arguments at least. */
+static __always_inline void label__exec(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 stores = label__of(task);
+	struct process_label *mine;
+
+	if (!stores)
+		return;
+	mine = bpf_task_storage_get(&labels_by_process, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (mine)
+		__sync_fetch_and_or(&mine->stores, stores);
+	else
+		count(COUNTER_NO_CACHE);
+}
+
+/* It has been. */
+static __always_inline void label__executed(void)
+{
+	struct process_label *mine =
+		bpf_task_storage_get(&labels_by_process, bpf_get_current_task_btf(), 0, 0);
+
+	if (mine)
+		mine->memory = 0;
+}
+
+/* The memory of processes is gone, with the last of them. */
+static __always_inline void label__memory_gone(struct mm_struct *memory)
+{
+	u64 key = (u64)memory;
+
+	if (control.labels)
+		bpf_map_delete_elem(&labels_by_memory, &key);
+}
+
+/* --- between processes --- */
+
+struct meeting {
+	u64 label;
+	u32 slot;
+	u32 store;    /* whose data must not meet the others'; STORE_NONE: they may meet */
+	u32 enforces; /* that store */
+	u32 pad;
+};
+
+/* bpf_loop's body: one store. An enforcing one is what we look for. */
+static long label__meets(u32 store, struct meeting *meeting)
+{
+	u32 index = meeting->slot * STORE_IDS + store;
+	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
+
+	if (!rules || !(rules->label & meeting->label) || !decide_apart(rules, meeting->label))
+		return 0;
+	meeting->enforces = rules->mode == STORE_MODE_ENFORCE;
+	if (meeting->enforces || meeting->store == STORE_NONE)
+		meeting->store = store;
+	return meeting->enforces;
+}
+
+static __always_inline void label__judge(struct meeting *meeting, u64 label)
+{
+	meeting->label = label;
+	meeting->store = STORE_NONE;
+	meeting->enforces = 0;
+	bpf_loop(STORES_MAX, label__meets, meeting, 0);
+}
+
+/*
+ * The current process gets at another's memory: from now on, both hold what each did, unless that may not meet. Looked at
+ * once more when it is done, as either may have read a record meanwhile. 0, or -ENOMEM.
+ */
+static __noinline int label__meet(struct task_struct *task, struct meeting *meeting)
+{
+	struct task_struct *me = bpf_get_current_task_btf();
+	u64 mine = label__of(me), its = label__of(task);
+
+	meeting->store = STORE_NONE;
+	if (mine == its)
+		return 0;
+	label__judge(meeting, mine | its);
+	if (meeting->enforces)
+		return 0;
+	if (label__add(task, mine) || label__add(me, its))
+		return -ENOMEM;
+	label__judge(meeting, label__of(me) | label__of(task));
+	return 0;
+}
+
+#endif
