@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs-on: 6.1/lsm 6.12/fmod_ret sid/lsm
+#
+# What a process has read stays with it, with its children, through exec, and with who shares or gets at its memory; stores
+# of one compartment do not meet. Labels outlive policies and daemons; who serves others has none. Run by
+# tests/guest/run-in-guest.sh.
+# shellcheck disable=SC2016,SC2119  # variables of jq and sh; options that are optional
+# shellcheck source=tests/guest/lib.sh
+. "$TREE/tests/guest/lib.sh"
+# shellcheck source=tests/guest/muniment.sh
+. "$TREE/tests/guest/muniment.sh"
+
+A=$CASE_DIR/research/record B=$CASE_DIR/ehr/record C=$CASE_DIR/open/record STEPS=$HELPERS/steps HOLDER=''
+mkdir research ehr open && echo "of research" >"$A" && echo "$MARKER" >"$B" && echo "$MARKER open" >"$C"
+chown -R daemon research ehr open
+cp "$STEPS" server && chmod 755 server
+echo 0 >/proc/sys/kernel/yama/ptrace_scope
+
+# policy FIRST SECOND: the stores in this order.
+policy() {
+	m_policy <<END
+version: 1
+mode: enforce
+stores:
+  $1: {paths: [$CASE_DIR/$1], audit: required}
+  $2: {paths: [$CASE_DIR/$2], audit: required}
+  open: {paths: [$CASE_DIR/open], mode: monitor, audit: best-effort}
+roles:
+  clinic: {users: [daemon]}
+  database: {programs: [$CASE_DIR/server]}
+grants:
+  - {role: clinic, store: ehr, access: [list, read]}
+  - {role: clinic, store: research, access: [list, read]}
+  - {role: clinic, store: open, access: [list, read]}
+  - {role: database, store: ehr, access: [read], serves: true}
+  - {role: database, store: research, access: [read], serves: true}
+compartments:
+  - [research, ehr]
+  - [open, ehr]
+END
+}
+
+steps() {
+	as daemon "$STEPS" "$@"
+}
+
+# A process that has read research's record, HOLDER, and takes the steps given once it is let go.
+hold() {
+	rm -f go held.ended
+	{
+		as daemon sh -c 'echo $$; exec "$@"' sh "$STEPS" take "$A" wait "$CASE_DIR/go" "$@" >held.out 2>held.errors
+		echo $? >held.ended
+	} &
+	t_wait 20 holds
+}
+
+holds() {
+	read -r HOLDER <held.out && "$MUNIMENT" labels --json --run "$M/run" |
+		jq -e --argjson pid "$HOLDER" 'any(.processes[]; .pid == $pid)' >/dev/null
+}
+
+let_go() {
+	: >go
+	t_wait 20 test -s held.ended
+	tail -n +2 held.out
+	cat held.errors >&2
+	return "$(<held.ended)"
+}
+
+meetings() {
+	local what="user=daemon program=$STEPS path=$B operations=read reason=compartment label=[\"research\"]" way
+	for way in "take $A read $B" "take $A fork read $B" "take $A exec read $B" "take $A texec read $B" \
+		"thread take $A read $B" "take $A thread read $B" "child take $A read $B" "take $A child read $B" \
+		"child take $A exec read $B" "child take $A fork read $B" "take $A fork fork exec read $B"; do
+		# shellcheck disable=SC2086  # words are steps
+		m_attack "${way//$CASE_DIR\//}" "$what" steps $way
+	done
+	m_attack "both at once, two hundred times" "user=daemon reason=compartment" steps race "$A" "$B"
+}
+
+m_unguarded meetings
+
+policy research ehr
+m_start --pin
+m_guarded meetings
+m_allowed "one of them by itself" "user=daemon path=$B label=[\"ehr\"]" steps read "$B"
+m_allowed "again, by the process that holds it" "user=daemon path=$B" steps take "$B" exec read "$B"
+m_allowed "both by who serves others" "program=$CASE_DIR/server path=$B label=null" "$CASE_DIR/server" take "$A" read "$B"
+# A store that is only monitored keeps nobody out, but what was read there counts.
+m_allowed "a monitored store after the other, which is told" \
+	"user=daemon path=$C action=3 wanted=deny enforced=allowed reason=compartment store=open" steps take "$B" read "$C"
+m_attack "the other after a monitored one" "user=daemon path=$B reason=compartment label=[\"open\"]" steps take "$C" read "$B"
+m_events
+
+# Another's memory.
+M_PASS=guarded
+hold
+m_attack "the memory of who holds what may not meet" \
+	"user=daemon program=$STEPS path=$STEPS target=$HOLDER reason=compartment hook=ptrace_access_check store=research" \
+	steps take "$B" peek "$HOLDER" 1 read "$B"
+m_attack "after another's memory, what may not meet that" "user=daemon path=$B reason=compartment label=[\"research\"]" \
+	steps peek "$HOLDER" "0x$(sed -n '1s/-.*//p' "/proc/$HOLDER/maps")" read "$B"
+let_go
+m_events
+
+# The list, and who is taken off it.
+hold read "$B"
+"$MUNIMENT" labels --run "$M/run" >list
+t_equal "the list has the holder" "steps daemon research" "$(awk -v pid="$HOLDER" '$1 == pid { print $2, $3, $4 }' list)"
+m_attack "the holder goes on" "user=daemon pid=$HOLDER reason=compartment" let_go
+hold read "$B"
+"$MUNIMENT" labels --run "$M/run" --clear "$HOLDER" >/dev/null 2>&1
+t_equal "clearing needs a reason" 2 $?
+"$MUNIMENT" labels --run "$M/run" --clear $$ --reason none >/dev/null 2>&1
+t_equal "and a process that holds something" 3 $?
+t_check "its label is cleared" "$MUNIMENT" labels --run "$M/run" --clear "$HOLDER" --reason "the auditors agreed"
+m_allowed "the holder, whose label was cleared" "user=daemon pid=$HOLDER label=[\"ehr\"]" let_go
+m_entry "who cleared it, and why" ".unmapped.muniment | .kind == \"label_cleared\" and .reason == \"the auditors agreed\"
+	and .process == $HOLDER and .label == [\"research\"]"
+
+# Stores may change their places in the policy, and the daemon may be killed.
+hold read "$B"
+policy ehr research
+t_check "reload" "$MUNIMENT" reload --run "$M/run"
+m_attack "after a policy of another order" "user=daemon pid=$HOLDER reason=compartment label=[\"research\"]" let_go
+m_events
+hold read "$B"
+kill -KILL "$M_PID"
+wait "$M_PID" 2>/dev/null
+m_attack "while no daemon runs" "user=daemon pid=$HOLDER reason=compartment label=[\"research\"]" let_go
+as daemon sh -c 'echo $$; exec "$@"' sh "$STEPS" take "$A" wait "$CASE_DIR/never" >held.out 2>&1 &
+sleep 1
+m_start --pin
+t_check "the next daemon knows what was read without one" holds
+m_attack "and that may not meet, still" "user=daemon path=$B reason=compartment" steps take "$A" fork read "$B"
+kill "$HOLDER"
+m_events
+m_verify
+m_stop
+t_done
