@@ -65,7 +65,8 @@ enum operation {
 };
 #define OPERATION_BIT(op) (1u << (op))
 /* Beside the operations that are granted: what is read is served to others, and does not label who reads. */
-#define GRANTED_SERVES OPERATION_BIT(OPERATION_END)
+#define GRANTED_SERVES	 OPERATION_BIT(OPERATION_END)
+#define GRANTED_LABELLED OPERATION_BIT(OPERATION_END + 1) /* it has that label, and may meet any other */
 
 enum store_mode { STORE_MODE_INVALID = 0, STORE_MODE_MONITOR = 1, STORE_MODE_ENFORCE = 2 };
 enum store_audit { STORE_AUDIT_INVALID = 0, STORE_AUDIT_REQUIRED = 1, STORE_AUDIT_BEST_EFFORT = 2 };

@@ -134,7 +134,7 @@ static __always_inline int access__unrecorded(struct inode *inode, const struct 
 static __always_inline u32 access__label(const struct access *access)
 {
 	if (!(access->operations & (OPERATION_BIT(OPERATION_READ) | OPERATION_BIT(OPERATION_EXECUTE))) ||
-	    access->granted & GRANTED_SERVES || access->target)
+	    access->granted & (GRANTED_SERVES | GRANTED_LABELLED) || access->target)
 		return 0;
 	return label__gain(access->place.store, access->slot);
 }

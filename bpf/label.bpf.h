@@ -118,6 +118,15 @@ static __always_inline u32 label__try(struct process_label *label, const struct 
 	return REASON_UNLABELLED;
 }
 
+/* Keeps with the thread that it need not ask again: until what is kept is void, as it is when a label is cleared. */
+static __always_inline void label__keep(struct task_struct *task, u32 store, u64 epoch)
+{
+	struct actor_answer *kept = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+
+	if (kept && kept->epoch == epoch)
+		kept->granted[store] |= GRANTED_LABELLED;
+}
+
 /*
  * The current process is about to read a store. 0, or the reason (enum reason) why it must not. Nothing that was added is
  * taken back, as another thread may have read by it; and what was added elsewhere meanwhile is looked at once more. Of two
@@ -129,6 +138,7 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot)
 	u32 index = (slot & 1) * STORE_IDS + store, reason;
 	struct process_label *label;
 	struct store_rules *rules;
+	u64 epoch = maps__epoch();
 
 	if (store >= STORES_MAX)
 		return 0;
@@ -147,6 +157,8 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot)
 		return reason;
 	if (task->ptrace && label__add(task->parent, rules->label)) /* who traces it reads along */
 		return REASON_UNLABELLED;
+	if (!rules->apart)
+		label__keep(task, store, epoch);
 	return decide_apart(rules, label__of(task)) ? REASON_COMPARTMENT : 0;
 }
 

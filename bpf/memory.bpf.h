@@ -59,10 +59,11 @@ static __always_inline int memory__protect(struct vm_area_struct *area, unsigned
 	return err || memory__is_executable(area) ? err : library__load(file, mechanism, HOOK_FILE_MPROTECT);
 }
 
-/* What one process would gain by another's memory: operations in a store. */
+/* What one process would gain by another's memory: operations in a store, by its roles, and what it has read. */
 struct gain {
 	struct role_set mine;
 	struct role_set theirs;
+	u64 label; /* whose data they hold */
 	u32 slot;
 	u32 store; /* STORE_NONE: nothing */
 	u32 operations;
@@ -77,9 +78,10 @@ static long memory__gain_in(u32 store, struct gain *gain)
 
 	if (!rules || rules->mode == STORE_MODE_INVALID)
 		return 0;
-	more = actor__grants(&gain->theirs, gain->slot, store) &
-	       ~actor__grants(&gain->mine, gain->slot, store);
-	more &= ~GRANTED_SERVES;
+	more = actor__grants(&gain->theirs, gain->slot, store);
+	if (rules->label & gain->label)
+		more |= OPERATION_BIT(OPERATION_READ);
+	more &= ~(actor__grants(&gain->mine, gain->slot, store) | GRANTED_SERVES);
 	if (!more || (gain->store != STORE_NONE && rules->mode != STORE_MODE_ENFORCE))
 		return 0;
 	gain->store = store;
@@ -127,7 +129,7 @@ static __noinline int memory__meets(struct task_struct *task, struct access *acc
 /* By the memory of task, the current thread. */
 static __noinline int memory__gain_by(struct task_struct *task, struct access *access)
 {
-	struct gain gain = {.slot = access->slot};
+	struct gain gain = {.slot = access->slot, .label = label__of(task)};
 
 	actor__own_roles(access->slot, &gain.mine);
 	memory__roles(task, access->slot, &gain.theirs);
@@ -137,7 +139,7 @@ static __noinline int memory__gain_by(struct task_struct *task, struct access *a
 /* By the memory of the current thread, who is to trace it; NULL: whoever reads its core. */
 static __noinline int memory__gain_from_here(struct task_struct *tracer, struct access *access)
 {
-	struct gain gain = {.slot = access->slot};
+	struct gain gain = {.slot = access->slot, .label = label__of(bpf_get_current_task_btf())};
 
 	actor__own_roles(access->slot, &gain.theirs);
 	if (tracer)

@@ -8,7 +8,7 @@
  *	fork		a child goes on		exec		goes on after execve of this program
  *	thread S FILE	a thread takes step S (read or take) and ends
  *	child S FILE	likewise a child that shares the memory (CLONE_VM)
- *	texec		as exec, but a thread asks for it
+ *	texec		as exec, but a thread asks for it	become FILE	as exec, of another program
  *	peek PID AT	takes 32 bytes of another process's memory
  *	wait FILE	until the file is there
  *	race A B	again and again, at once: A by one, B by another thread or child that shares the memory; prints B
@@ -91,16 +91,16 @@ static int run_thread(void *(*run)(void *), char **step)
 	return outcome;
 }
 
-static int execute(char **rest)
+static int execute(const char *program, char **rest)
 {
 	*--rest = "steps";
-	execv("/proc/self/exe", rest);
-	return fail("execv");
+	execv(program, rest);
+	return fail(program);
 }
 
 static void *execute_in_thread(void *rest)
 {
-	outcome = execute(rest);
+	outcome = execute("/proc/self/exe", rest);
 	return NULL;
 }
 
@@ -198,8 +198,9 @@ static int run_fork(int *ret_ended)
 
 static size_t arguments_of(const char *step)
 {
-	static const char *const one[] = {"read", "take", "wait"}, *const two[] = {"thread", "child", "peek",
-										   "race"};
+	static const char *const one[] = {"read", "take", "wait", "become"}, *const two[] = {"thread",
+											     "child", "peek",
+											     "race"};
 
 	for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++)
 		if (!strcmp(step, one[i]))
@@ -232,7 +233,9 @@ static int take(int *ret_ended)
 	if (!strcmp(*step, "child"))
 		return run_child(step + 1);
 	if (!strcmp(*step, "exec"))
-		return execute(steps);
+		return execute("/proc/self/exe", steps);
+	if (!strcmp(*step, "become"))
+		return execute(step[1], steps);
 	if (!strcmp(*step, "texec"))
 		return run_thread(execute_in_thread, steps);
 	if (!strcmp(*step, "fork"))

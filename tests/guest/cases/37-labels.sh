@@ -14,7 +14,7 @@
 A=$CASE_DIR/research/record B=$CASE_DIR/ehr/record C=$CASE_DIR/open/record STEPS=$HELPERS/steps HOLDER=''
 mkdir research ehr open && echo "of research" >"$A" && echo "$MARKER" >"$B" && echo "$MARKER open" >"$C"
 chown -R daemon research ehr open
-cp "$STEPS" server && chmod 755 server
+cp "$STEPS" server && cp "$STEPS" reader && chmod 755 server reader
 echo 0 >/proc/sys/kernel/yama/ptrace_scope
 
 # policy FIRST SECOND: the stores in this order.
@@ -29,12 +29,14 @@ stores:
 roles:
   clinic: {users: [daemon]}
   database: {programs: [$CASE_DIR/server]}
+  app: {programs: [$CASE_DIR/reader]}
 grants:
   - {role: clinic, store: ehr, access: [list, read]}
   - {role: clinic, store: research, access: [list, read]}
   - {role: clinic, store: open, access: [list, read]}
   - {role: database, store: ehr, access: [read], serves: true}
   - {role: database, store: research, access: [read], serves: true}
+  - {role: app, store: ehr, access: [read]}
 compartments:
   - [research, ehr]
   - [open, ehr]
@@ -45,14 +47,19 @@ steps() {
 	as daemon "$STEPS" "$@"
 }
 
-# A process that has read research's record, HOLDER, and takes the steps given once it is let go.
-hold() {
+# hold_as USER COMMAND…: a process that comes to hold something: HOLDER.
+hold_as() {
 	rm -f go held.ended
 	{
-		as daemon sh -c 'echo $$; exec "$@"' sh "$STEPS" take "$A" wait "$CASE_DIR/go" "$@" >held.out 2>held.errors
+		as "$1" sh -c 'ulimit -c unlimited; echo $$; exec "$@"' sh "${@:2}" >held.out 2>held.errors
 		echo $? >held.ended
 	} &
 	t_wait 20 holds
+}
+
+# The same that has read research's record, and takes the steps given once it is let go.
+hold() {
+	hold_as daemon "$STEPS" take "$A" wait "$CASE_DIR/go" "$@"
 }
 
 holds() {
@@ -102,6 +109,20 @@ m_attack "the memory of who holds what may not meet" \
 m_attack "after another's memory, what may not meet that" "user=daemon path=$B reason=compartment label=[\"research\"]" \
 	steps peek "$HOLDER" "0x$(sed -n '1s/-.*//p' "/proc/$HOLDER/maps")" read "$B"
 let_go
+# Its roles are gone with its program, but not what it has read.
+hold_as games "$CASE_DIR/reader" take "$B" become "$STEPS" wait "$CASE_DIR/go"
+m_attack "the memory of who has no role any more" \
+	"user=root program=$STEPS path=$STEPS target=$HOLDER reason=not_granted operations=read hook=ptrace_access_check" \
+	"$STEPS" peek "$HOLDER" 1 read "$B"
+mkdir cores && chmod 1777 cores && echo "$CASE_DIR/cores/core" >/proc/sys/kernel/core_pattern
+as games sh -c 'ulimit -c unlimited; kill -SEGV $$' 2>/dev/null
+t_check "who holds nothing dumps its core" t_wait 20 test -s cores/core
+rm -f cores/core
+m_now && from=$M_NOW
+kill -SEGV "$HOLDER"
+t_wait 20 test -s held.ended
+m_expect "its core" "$from" "user=games program=$STEPS hook=core_dump operations=read reason=not_granted"
+t_check "it dumps none" test ! -s cores/core
 m_events
 
 # The list, and who is taken off it.
