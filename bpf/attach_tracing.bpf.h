@@ -48,6 +48,78 @@ int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
 	return 0;
 }
 
+/* Later kernels' name: anon_pipe_read. FIFOs come there, too. */
+SEC("fexit/pipe_read")
+int BPF_PROG(fexit__pipe_read, struct kiocb *call, void *to, long ret)
+{
+	if (ret > 0)
+		flow__received(call->ki_filp);
+	return 0;
+}
+
+SEC("fexit/anon_pipe_read")
+int BPF_PROG(fexit__anon_pipe_read, struct kiocb *call, void *to, long ret)
+{
+	if (ret > 0)
+		flow__received(call->ki_filp);
+	return 0;
+}
+
+SEC("fentry/splice_file_to_pipe")
+int BPF_PROG(fentry__splice_file_to_pipe, struct file *in, struct pipe_inode_info *out)
+{
+	flow__spliced(out);
+	return 0;
+}
+
+/* Before, for what lies in the pipe; and afterwards, for what came while it waited. */
+SEC("fentry/do_splice")
+int BPF_PROG(fentry__do_splice, struct file *in, void *from, struct file *out)
+{
+	flow__moved(in, out);
+	return 0;
+}
+
+SEC("fexit/do_splice")
+int BPF_PROG(fexit__do_splice, struct file *in, void *from, struct file *out)
+{
+	flow__moved(in, out);
+	return 0;
+}
+
+SEC("fentry/do_tee")
+int BPF_PROG(fentry__do_tee, struct file *in, struct file *out)
+{
+	flow__moved(in, out);
+	return 0;
+}
+
+SEC("fexit/do_tee")
+int BPF_PROG(fexit__do_tee, struct file *in, struct file *out)
+{
+	flow__moved(in, out);
+	return 0;
+}
+
+SEC("fentry/__x64_sys_vmsplice")
+int BPF_PROG(fentry__vmsplice, const struct pt_regs *regs)
+{
+	return flow__poured((int)regs->di);
+}
+
+SEC("fentry/__ia32_sys_vmsplice")
+int BPF_PROG(fentry__vmsplice_compat, const struct pt_regs *regs)
+{
+	return flow__poured((int)regs->bx);
+}
+
+SEC("fentry/free_pipe_info")
+int BPF_PROG(fentry__free_pipe_info, struct pipe_inode_info *pipe)
+{
+	flow__pipe_gone(pipe);
+	return 0;
+}
+
 SEC("fentry/exit_mmap")
 int BPF_PROG(fentry__exit_mmap, struct mm_struct *memory)
 {

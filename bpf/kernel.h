@@ -89,6 +89,7 @@ struct inode {
 	s64 i_ctime_sec; /* other kernels: object__ctime */
 	u32 i_ctime_nsec;
 	atomic_t i_writecount; /* below 0: is executed, which excludes writing */
+	struct pipe_inode_info *i_pipe; /* of a FIFO */
 };
 
 struct inode___ctime {
@@ -252,6 +253,10 @@ struct linux_binprm {
 	char buf[2];	    /* the file's first bytes; more than these two */
 };
 
+struct kiocb {
+	struct file *ki_filp;
+};
+
 struct io_cqe {
 	s32 res;
 };
@@ -329,6 +334,7 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 #define INODE_REGULAR	0100000
 #define INODE_BLOCK	0060000
 #define INODE_CHAR	0020000
+#define INODE_FIFO	0010000
 
 #define BTRFS_SUPER_MAGIC   0x9123683e
 #define EXT4_SUPER_MAGIC    0xef53

@@ -291,4 +291,22 @@ static __noinline int label__meet(struct task_struct *task, struct meeting *meet
 	return 0;
 }
 
+/* The current process comes to hold what something else does, or may not. 0, or -ENOMEM. */
+static __noinline int label__take(u64 label, struct meeting *meeting)
+{
+	struct task_struct *me = bpf_get_current_task_btf();
+	u64 mine = label__of(me);
+
+	meeting->store = STORE_NONE;
+	if (!(label & ~mine))
+		return 0;
+	label__judge(meeting, mine | label);
+	if (meeting->enforces)
+		return 0;
+	if (label__add(me, label))
+		return -ENOMEM;
+	label__judge(meeting, label__of(me)); /* as another thread may have read a record meanwhile */
+	return 0;
+}
+
 #endif

@@ -20,6 +20,7 @@
 #include "bpf/script.bpf.h"
 #include "bpf/raw.bpf.h"
 #include "bpf/access.bpf.h"
+#include "bpf/flow.bpf.h"
 #include "bpf/use.bpf.h"
 #include "bpf/names.bpf.h"
 #include "bpf/border.bpf.h"

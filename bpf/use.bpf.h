@@ -149,6 +149,8 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	u64 epoch;
 	int err;
 
+	if (hook == HOOK_FILE_PERMISSION && flow__is_pipe(inode))
+		return flow__use(file, mask, mechanism);
 	if (access__is_beyond(inode, dev))
 		return 0;
 	epoch = maps__epoch();

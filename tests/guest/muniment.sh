@@ -99,10 +99,12 @@ m_expect() {
 	printf '%s\t%s\t%s\t%s\n' "$2" "$M_NOW" "$1" "$3" >>"$M/expected"
 }
 
-# Runs a command; leaves what it printed (NUL bytes apart) in M_OUTPUT, its errors in M_ERRORS, its status in M_ENDED.
+# Runs a command; leaves what it printed (NUL bytes apart) in M_OUTPUT, its errors in M_ERRORS, its status in M_ENDED. By
+# files: at a pipe, this shell would come to hold what every command has read.
 m_run() {
-	{ M_OUTPUT=$("$@" 2>"$M/errors" </dev/null); } 2>/dev/null
+	{ ("$@" >"$M/output" 2>"$M/errors" </dev/null); } 2>/dev/null
 	M_ENDED=$?
+	M_OUTPUT=$(tr -d '\0' <"$M/output")
 	M_ERRORS=$(<"$M/errors")
 }
 

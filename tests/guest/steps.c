@@ -10,7 +10,10 @@
  *	child S FILE	likewise a child that shares the memory (CLONE_VM)
  *	texec		as exec, but a thread asks for it	become FILE	as exec, of another program
  *	peek PID AT	takes 32 bytes of another process's memory
- *	wait FILE	until the file is there
+ *	wait FILE	until the file is there		slurp		reads standard input to its end
+ *	splice FILE	to standard output		sendfile FILE	likewise
+ *	relay		splices standard input to standard output	tee	likewise
+ *	pour		vmsplices what it has read last to standard output
  *	race A B	again and again, at once: A by one, B by another thread or child that shares the memory; prints B
  *			as soon as one process had both
  *
@@ -24,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +113,42 @@ static int peek(const char *pid, const char *at)
 	struct iovec mine = {bytes, 32}, theirs = {(void *)strtoull(at, NULL, 0), 32};
 
 	return process_vm_readv(atoi(pid), &mine, 1, &theirs, 1, 0) < 0 ? fail("process_vm_readv") : 0;
+}
+
+static int slurp(void)
+{
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0)
+		;
+	return n < 0 ? fail("standard input") : 0;
+}
+
+static int send_out(const char *path, int by_splice)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return fail(path);
+	n = by_splice ? splice(fd, NULL, STDOUT_FILENO, NULL, sizeof(bytes), 0)
+		      : sendfile(STDOUT_FILENO, fd, NULL, sizeof(bytes));
+	return n < 0 ? fail(path) : 0;
+}
+
+static int pass_on(int by_tee)
+{
+	ssize_t n = by_tee ? tee(STDIN_FILENO, STDOUT_FILENO, sizeof(bytes), 0)
+			   : splice(STDIN_FILENO, NULL, STDOUT_FILENO, NULL, sizeof(bytes), 0);
+
+	return n < 0 ? fail("splice") : 0;
+}
+
+static int pour(void)
+{
+	struct iovec all = {bytes, sizeof(bytes)};
+
+	return vmsplice(STDOUT_FILENO, &all, 1, 0) < 0 ? fail("vmsplice") : 0;
 }
 
 #define RACES 200
@@ -198,9 +238,8 @@ static int run_fork(int *ret_ended)
 
 static size_t arguments_of(const char *step)
 {
-	static const char *const one[] = {"read", "take", "wait", "become"}, *const two[] = {"thread",
-											     "child", "peek",
-											     "race"};
+	static const char *const one[] = {"read", "take", "wait", "become", "splice", "sendfile"},
+				 *const two[] = {"thread", "child", "peek", "race"};
 
 	for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++)
 		if (!strcmp(step, one[i]))
@@ -224,6 +263,14 @@ static int take(int *ret_ended)
 		return look_step(step);
 	if (!strcmp(*step, "wait"))
 		return await(step[1]);
+	if (!strcmp(*step, "slurp"))
+		return slurp();
+	if (!strcmp(*step, "splice") || !strcmp(*step, "sendfile"))
+		return send_out(step[1], step[0][1] == 'p');
+	if (!strcmp(*step, "relay") || !strcmp(*step, "tee"))
+		return pass_on(!strcmp(*step, "tee"));
+	if (!strcmp(*step, "pour"))
+		return pour();
 	if (!strcmp(*step, "race"))
 		return run_races(step + 1);
 	if (!strcmp(*step, "peek"))

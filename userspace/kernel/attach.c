@@ -140,6 +140,16 @@ static const struct table_row table[] = {
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__exit_mmap)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fexit__pipe_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fexit__anon_pipe_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__splice_file_to_pipe)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__do_splice)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__do_splice)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__do_tee)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__do_tee)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fentry__vmsplice)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fentry__vmsplice_compat)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__free_pipe_info)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__close)},
 };
 
@@ -196,7 +206,7 @@ static bool has_hook(const struct btf *kernel, const struct bpf_program *program
 
 	if (!(row->flags & SINCE_LATER) && !arguments)
 		return true; /* all kernels that we know have it */
-	snprintf(name, sizeof(name), "%s%s", row->mechanisms & BY(LSM) ? "bpf_lsm_" : "", hook);
+	snprintf(name, sizeof(name), "%s%s", strncmp(section, "lsm/", 4) ? "" : "bpf_lsm_", hook);
 	id = btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC);
 	type = id > 0 ? btf__type_by_id(kernel, (__u32)id) : NULL;
 	type = type ? btf__type_by_id(kernel, type->type) : NULL;

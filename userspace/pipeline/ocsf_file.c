@@ -35,6 +35,10 @@ void ocsf_make_path(struct ocsf *o, const struct record_view *v, const struct oc
 		decode_path(v, path);
 		return;
 	}
+	if (S_ISFIFO(a->file_mode) && !v->path_count) { /* as the kernel calls it in /proc/PID/fd */
+		buf_printf(path, "pipe:[%llu]", (unsigned long long)a->file.ino);
+		return;
+	}
 	if (root)
 		buf_str(path, root);
 	if (a->flags & RECORD_FLAG_PATH_CUT)

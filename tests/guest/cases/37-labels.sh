@@ -5,6 +5,7 @@
 # What a process has read stays with it, with its children, through exec, and with who shares or gets at its memory; stores
 # of one compartment do not meet. Labels outlive policies and daemons; who serves others has none. Run by
 # tests/guest/run-in-guest.sh.
+# timeout: 420
 # shellcheck disable=SC2016,SC2119  # variables of jq and sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
@@ -16,6 +17,8 @@ mkdir research ehr open && echo "of research" >"$A" && echo "$MARKER" >"$B" && e
 chown -R daemon research ehr open
 cp "$STEPS" server && cp "$STEPS" reader && chmod 755 server reader
 echo 0 >/proc/sys/kernel/yama/ptrace_scope
+
+mkfifo -m 666 fifo
 
 # policy FIRST SECOND: the stores in this order.
 policy() {
@@ -75,6 +78,25 @@ let_go() {
 	return "$(<held.ended)"
 }
 
+# What comes out of a pipeline goes into who reads the other store.
+through() {
+	eval "steps $1" | steps slurp read "$B"
+}
+
+# The other's data is there, or comes while its reader waits.
+into_the_other() {
+	{ steps read "$A" && sleep 1; } | { sleep 0.5 && steps take "$B" slurp read "$B"; }
+}
+
+into_who_waits() {
+	{ sleep 1 && steps read "$A"; } | steps take "$B" slurp read "$B"
+}
+
+by_fifo() {
+	steps read "$A" >fifo &
+	steps slurp read "$B" <fifo
+}
+
 meetings() {
 	local what="user=daemon program=$STEPS path=$B operations=read reason=compartment label=[\"research\"]" way
 	for way in "take $A read $B" "take $A fork read $B" "take $A exec read $B" "take $A texec read $B" \
@@ -83,6 +105,13 @@ meetings() {
 		# shellcheck disable=SC2086  # words are steps
 		m_attack "${way//$CASE_DIR\//}" "$what" steps $way
 	done
+	for way in "read $A" "splice $A" "sendfile $A" "take $A pour" "read $A | steps relay" "splice $A | steps tee" \
+		"read $A | as games $STEPS relay | cat"; do
+		m_attack "by a pipe: ${way//$CASE_DIR\//}" "$what" through "$way"
+	done
+	m_attack "by a FIFO" "$what" by_fifo
+	m_attack "by a pipe to who holds the other" "user=daemon program=$STEPS hook=file_permission store=research reason=compartment" \
+		into_the_other
 	m_attack "both at once, two hundred times" "user=daemon reason=compartment" steps race "$A" "$B"
 }
 
@@ -100,8 +129,12 @@ m_allowed "a monitored store after the other, which is told" \
 m_attack "the other after a monitored one" "user=daemon path=$B reason=compartment label=[\"open\"]" steps take "$C" read "$B"
 m_events
 
-# Another's memory.
 M_PASS=guarded
+t_equal "who waits for the other's data at a pipe is ended before it sees it" "137 " \
+	"$(into_who_waits 2>/dev/null; echo "$? ")"
+m_entry "that" '.unmapped.muniment | .reason == "compartment" and .enforced == "stopped" and .store == "research"'
+
+# Another's memory.
 hold
 m_attack "the memory of who holds what may not meet" \
 	"user=daemon program=$STEPS path=$STEPS target=$HOLDER reason=compartment hook=ptrace_access_check store=research" \

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Labels on their way through pipes and FIFOs: who writes gives them its label, who reads takes theirs. A reader that
+ * was blocked is labelled as its read returns, since no hook comes after the wait (LSM hooks run before it).
+ */
+#ifndef MUNIMENT_FLOW_BPF_H
+#define MUNIMENT_FLOW_BPF_H
+
+/* By the address of the pipe_inode_info, until that is freed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u64);
+} labels_by_pipe SEC(".maps");
+
+/* Nothing flows while no process holds anything. */
+static __always_inline bool flow__is_pipe(struct inode *inode)
+{
+	return control.labels && (inode->i_mode & INODE_TYPE_MASK) == INODE_FIFO;
+}
+
+static __always_inline u64 flow__label(u64 pipe)
+{
+	u64 *label = bpf_map_lookup_elem(&labels_by_pipe, &pipe);
+
+	return label ? *label : 0;
+}
+
+/* The current process writes to a pipe. 0 or -ENOMEM. */
+static __noinline int flow__give(u64 pipe)
+{
+	u64 mine = label__of(bpf_get_current_task_btf()), none = 0, *label;
+
+	if (!mine || !(mine & ~flow__label(pipe)))
+		return 0;
+	bpf_map_update_elem(&labels_by_pipe, &pipe, &none, BPF_NOEXIST);
+	label = bpf_map_lookup_elem(&labels_by_pipe, &pipe);
+	if (!label) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	__sync_fetch_and_or(label, mine);
+	return 0;
+}
+
+/* The current process comes to hold what lies in a pipe. STORE_NONE, or a store whose data may not meet what it holds. */
+static __noinline u32 flow__meets(u64 pipe, u32 slot)
+{
+	struct meeting meeting = {.slot = slot & 1, .store = STORE_NONE};
+	u64 label = flow__label(pipe);
+
+	return label && label__take(label, &meeting) ? STORE_UNDETERMINED : meeting.store;
+}
+
+/* That is recorded by the pipe's inode. 0 or -EACCES. */
+static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 mechanism)
+{
+	struct access access = {.hook = HOOK_FILE_PERMISSION,
+				.mechanism = mechanism,
+				.slot = slot & 1,
+				.operations = OPERATION_BIT(OPERATION_READ),
+				.place.store = store,
+				.place.reason = REASON_COMPARTMENT};
+
+	return access__settle(file->f_inode, file->f_path.dentry, &access);
+}
+
+/* The current process reads from a pipe, or has read. 0 or -EACCES. */
+static __always_inline int flow__take(struct file *file, u32 mechanism)
+{
+	u32 slot = epoch_slot(maps__epoch()), store;
+
+	if (!maps__speaks())
+		return 0;
+	store = flow__meets((u64)file->f_inode->i_pipe, slot);
+	if (store == STORE_UNDETERMINED) /* there was no memory, which is counted */
+		return -EACCES;
+	return store == STORE_NONE ? 0 : flow__settle(file, store, slot, mechanism);
+}
+
+/* A pipe is used by a descriptor; mask is of MAY_… bits. */
+static __always_inline int flow__use(struct file *file, u32 mask, u32 mechanism)
+{
+	if (mask & MAY_WRITE && flow__give((u64)file->f_inode->i_pipe))
+		return -EACCES;
+	return mask & MAY_READ ? flow__take(file, mechanism) : 0;
+}
+
+/* It has been read: whatever came meanwhile is held, or its reader ends before it sees it. */
+static __always_inline void flow__received(struct file *file)
+{
+	if (flow__is_pipe(file->f_inode) && flow__take(file, MECHANISM_TRACING))
+		bpf_send_signal(SIGKILL);
+}
+
+/* A file is spliced into a pipe, which no hook tells of. */
+static __always_inline void flow__spliced(struct pipe_inode_info *pipe)
+{
+	if (control.labels && flow__give((u64)pipe))
+		bpf_send_signal(SIGKILL);
+}
+
+/* Pipes are spliced or teed: without a hook, too. */
+static __always_inline void flow__moved(struct file *in, struct file *out)
+{
+	flow__received(in);
+	if (flow__is_pipe(out->f_inode) && flow__give((u64)out->f_inode->i_pipe))
+		bpf_send_signal(SIGKILL);
+}
+
+/* Memory is spliced into a pipe of the current process. */
+static __noinline int flow__poured(long fd)
+{
+	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
+	struct file *file = NULL;
+
+	if (!control.labels || fd < 0 || fd >= table->max_fds ||
+	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd) || !file ||
+	    (BPF_CORE_READ(file, f_inode, i_mode) & INODE_TYPE_MASK) != INODE_FIFO)
+		return 0;
+	if (flow__give((u64)BPF_CORE_READ(file, f_inode, i_pipe)))
+		bpf_send_signal(SIGKILL);
+	return 0;
+}
+
+static __always_inline void flow__pipe_gone(struct pipe_inode_info *pipe)
+{
+	u64 key = (u64)pipe;
+
+	if (control.labels)
+		bpf_map_delete_elem(&labels_by_pipe, &key);
+}
+
+#endif
