@@ -139,7 +139,15 @@ static void test_labels(void **state)
 		  "whose data may "
 		  "not meet what the process holds");
 	json_decref(json);
-	a->label = 0; /* it held nothing that we know of: the store's line */
+	a = fixture_access(&record, 6, "");
+	a->file_mode = S_IFIFO | 0600;
+	a->flags |= RECORD_FLAG_PATH_OUTSIDE;
+	json = entry(NULL);
+	ASSERT_AT(json, "file.path", "pipe:[1311]");
+	ASSERT_AT(json, "file.type_id", "6");
+	json_decref(json);
+	a = denied("leaf");
+	a->reason = REASON_COMPARTMENT; /* it held nothing that we know of: the store's line */
 	json = entry(NULL);
 	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:4");
 	json_decref(json);
