@@ -31,18 +31,9 @@ static __always_inline u64 flow__label(u64 pipe)
 /* The current process writes to a pipe. 0 or -ENOMEM. */
 static __noinline int flow__give(u64 pipe)
 {
-	u64 mine = label__of(bpf_get_current_task_btf()), none = 0, *label;
+	u64 mine = label__of(bpf_get_current_task_btf());
 
-	if (!mine || !(mine & ~flow__label(pipe)))
-		return 0;
-	bpf_map_update_elem(&labels_by_pipe, &pipe, &none, BPF_NOEXIST);
-	label = bpf_map_lookup_elem(&labels_by_pipe, &pipe);
-	if (!label) {
-		count(COUNTER_NO_CACHE);
-		return -ENOMEM;
-	}
-	__sync_fetch_and_or(label, mine);
-	return 0;
+	return mine && mine & ~flow__label(pipe) ? label__grow(&labels_by_pipe, pipe, mine) : 0;
 }
 
 /* The current process comes to hold what lies in a pipe. STORE_NONE, or a store whose data may not meet what it holds. */

@@ -66,21 +66,25 @@ static __always_inline u64 label__of(struct task_struct *task)
 	return shared ? label->stores | *shared : label->stores;
 }
 
-/* Notes it for all who share the memory. 0 or -ENOMEM. */
-static __noinline int label__share(const struct process_label *label, u64 stores)
+/* What lies under an address in one of these maps comes to hold more. 0 or -ENOMEM. */
+static __always_inline int label__grow(void *map, u64 address, u64 stores)
 {
-	u64 memory = label->memory, none = 0, *shared;
+	u64 none = 0, *label;
 
-	if (!memory)
-		return 0;
-	bpf_map_update_elem(&labels_by_memory, &memory, &none, BPF_NOEXIST);
-	shared = bpf_map_lookup_elem(&labels_by_memory, &memory);
-	if (!shared) {
+	bpf_map_update_elem(map, &address, &none, BPF_NOEXIST);
+	label = bpf_map_lookup_elem(map, &address);
+	if (!label) {
 		count(COUNTER_NO_CACHE);
 		return -ENOMEM;
 	}
-	__sync_fetch_and_or(shared, stores);
+	__sync_fetch_and_or(label, stores);
 	return 0;
+}
+
+/* Notes it for all who share the memory. 0 or -ENOMEM. */
+static __noinline int label__share(const struct process_label *label, u64 stores)
+{
+	return label->memory ? label__grow(&labels_by_memory, label->memory, stores) : 0;
 }
 
 /* A process comes to hold more. 0 or -ENOMEM. */
