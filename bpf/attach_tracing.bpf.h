@@ -72,6 +72,13 @@ int BPF_PROG(fentry__splice_file_to_pipe, struct file *in, struct pipe_inode_inf
 	return 0;
 }
 
+SEC("fexit/pipe_double_lock")
+int BPF_PROG(fexit__pipe_double_lock, struct pipe_inode_info *in, struct pipe_inode_info *out)
+{
+	flow__locked(in, out);
+	return 0;
+}
+
 /* Before, for what lies in the pipe; and afterwards, for what came while it waited. */
 SEC("fentry/do_splice")
 int BPF_PROG(fentry__do_splice, struct file *in, void *from, struct file *out)

@@ -101,6 +101,16 @@ static __always_inline void flow__moved(struct file *in, struct file *out)
 		bpf_send_signal(SIGKILL);
 }
 
+/* The same between two pipes, as both are locked: after the wait for data, whose writer's label is there, and before it
+ * can be read from the other one. */
+static __always_inline void flow__locked(struct pipe_inode_info *in, struct pipe_inode_info *out)
+{
+	u64 label = control.labels ? flow__label((u64)in) : 0;
+
+	if (label && label__grow(&labels_by_pipe, (u64)out, label))
+		bpf_send_signal(SIGKILL);
+}
+
 /* Memory is spliced into a pipe of the current process. */
 static __noinline int flow__poured(long fd)
 {

@@ -88,7 +88,7 @@ struct inode {
 	struct hlist_head i_dentry;
 	s64 i_ctime_sec; /* other kernels: object__ctime */
 	u32 i_ctime_nsec;
-	atomic_t i_writecount; /* below 0: is executed, which excludes writing */
+	atomic_t i_writecount;		/* below 0: is executed, which excludes writing */
 	struct pipe_inode_info *i_pipe; /* of a FIFO */
 };
 

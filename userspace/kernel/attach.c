@@ -143,6 +143,7 @@ static const struct table_row table[] = {
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fexit__pipe_read)},
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fexit__anon_pipe_read)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__splice_file_to_pipe)},
+	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__pipe_double_lock)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__do_splice)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__do_splice)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__do_tee)},
