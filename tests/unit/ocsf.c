@@ -136,8 +136,7 @@ static void test_labels(void **state)
 	ASSERT_AT(json, "unmapped.muniment.label.0", "imaging");
 	ASSERT_AT(json, "message",
 		  "user1044 as user0 with postgres[3121] was denied to open /srv/ehr/leaf in store ehr, "
-		  "whose data may "
-		  "not meet what the process holds");
+		  "whose data may not meet what the process holds");
 	json_decref(json);
 	a = fixture_access(&record, 6, "");
 	a->file_mode = S_IFIFO | 0600;

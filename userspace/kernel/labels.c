@@ -68,10 +68,9 @@ int kernel_deal_labels(struct kernel *k, struct policy_image *image)
 		__u32 bit = (__u32)found;
 
 		if (found < 0) {
-			log_error("no label is left for the store \"%s\": the records of %d stores were read "
-				  "since "
-				  "this host was started, and stores of other names stand in the policy now; "
-				  "start the host anew, or name the store as before",
+			log_error("no label is left for the store \"%s\": all %d are those of other "
+				  "stores in the policy or read since the host was started; start the host "
+				  "anew, or name the store as before",
 				  image->stores[i].name, STORES_MAX);
 			return found;
 		}
