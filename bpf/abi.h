@@ -24,16 +24,18 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 6
+#define MUNIMENT_ABI_VERSION 7
 
 /* Limits of a policy; the checker refuses more. */
-#define STORES_MAX    64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
-#define ROLES_MAX     256 /* a role_set has a bit for each */
-#define GRANTS_MAX    4096
-#define USERS_MAX     100000
-#define GROUPS_MAX    16384
-#define PROGRAMS_MAX  16384
-#define LIBRARIES_MAX 65536 /* that packages brought; and as many that roles list */
+#define STORES_MAX     64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
+#define ROLES_MAX      256 /* a role_set has a bit for each */
+#define GRANTS_MAX     4096
+#define USERS_MAX      100000
+#define GROUPS_MAX     16384
+#define PROGRAMS_MAX   16384
+#define LIBRARIES_MAX  65536 /* that packages brought; and as many that roles list */
+#define AGREEMENTS_MAX 256
+#define ENDPOINTS_MAX  256 /* of all agreements */
 
 /* Ids beyond the policy's own stores. */
 #define STORE_CANARY	   64 /* the watchdog's file: every access is denied, none is a finding */
@@ -61,6 +63,7 @@ enum operation {
 	OPERATION_ATTRIBUTES = 7,
 	OPERATION_EXECUTE = 8,
 	OPERATION_END,
+	OPERATION_SEND = 14,   /* data of a store, out of the host: agreements let it go, no grant does */
 	OPERATION_CONTROL = 15 /* of the monitor or the host (guard.bpf.h): no role is granted it */
 };
 #define OPERATION_BIT(op) (1u << (op))
@@ -121,6 +124,10 @@ enum hook {
 	HOOK_CGROUP = 33,	 /* a control file of a cgroup that the monitor lies in */
 	HOOK_CGROUP_ATTACH = 34, /* the monitor was moved to another cgroup; detail: its id */
 	HOOK_SYSRQ = 35,
+	/* Out of the host: record_access.peer says whereto; detail: number of the agreement that decided, from 1, or 0. */
+	HOOK_SOCKET_CONNECT = 36,
+	HOOK_SOCKET_SENDMSG = 37,
+	HOOK_SOCKET_RECVMSG = 38, /* of what another process here has sent */
 	HOOK_END
 };
 
@@ -149,6 +156,8 @@ enum reason {
 	REASON_LIBRARY = 10,	 /* a role of the process does not take this library */
 	REASON_COMPARTMENT = 11, /* the process holds data of a store that may not meet this one's */
 	REASON_UNLABELLED = 12,	 /* there was no memory to note what the process would come to hold */
+	REASON_AGREED = 13,	 /* an agreement lets this store's data go there */
+	REASON_NOT_AGREED = 14,	 /* none does */
 	REASON_END
 };
 
@@ -193,6 +202,15 @@ struct object_id {
 struct content_stamp {
 	__u64 size;
 	__u64 ctime_ns; /* since 1970 */
+};
+
+/* The other side of a connection, or where a packet goes. */
+struct peer {
+	__u8 address[16]; /* IPv6; of IPv4, ::ffff:a.b.c.d; else 0 */
+	__u16 port;	  /* in the host's order; 0 where the protocol has none */
+	__u16 protocol;	  /* IPPROTO_… of the socket */
+	__u16 family;	  /* AF_… of the socket; 0: there is no peer */
+	__u16 type;	  /* SOCK_… of the socket */
 };
 
 #include "bpf/record.h"
@@ -247,6 +265,37 @@ struct label_name {
 	char name[LABEL_NAME]; /* of the store, ended by NUL; empty: free */
 };
 
+/* Endpoints of agreements, by their networks. The longest prefix counts, which knows those of shorter ones, too. */
+struct network_key {
+	__u32 bits; /* that count of what follows: 32 of the slot, and the prefix of the address */
+	__u32 slot;
+	__u8 address[16]; /* as in struct peer */
+};
+
+struct endpoint_list { /* in the order of the policy */
+	__u32 n;
+	__u16 index[ENDPOINTS_MAX];
+};
+
+#define ENDPOINT_TCP 1u
+#define ENDPOINT_UDP 2u
+
+struct endpoint { /* of a network, what an agreement is about */
+	__u32 agreement;
+	__u16 port_first; /* in the host's order; 0 to 65535: any */
+	__u16 port_last;
+	__u32 protocols; /* ENDPOINT_… */
+	__u32 reserved;
+};
+
+struct agreement_rules {
+	struct role_set roles; /* who may send; see any_role */
+	__u64 stores;	       /* labels whose data may go */
+	__u64 until_ns;	       /* boot nanoseconds: from then on, nothing may; ~0: never */
+	__u32 any_role;
+	__u32 reserved;
+};
+
 struct device_key {
 	__u32 slot;
 	__u32 dev; /* of the super block */
@@ -259,6 +308,8 @@ struct device_rules { /* what to do where the walk cannot tell */
 	__u32 reserved;
 };
 
+#define FLOW_SERVES 1u /* some grant says that it serves */
+
 #define FILTER_WORDS 8 /* 512 bits: exact enough for 64 stores, and a cache line */
 
 struct policy_slot {
@@ -270,11 +321,12 @@ struct policy_slot {
 	struct role_set packaged;	 /* of these: take what packages brought */
 	struct role_set asking_enforced; /* of these: may do something in a store that enforces */
 	__u64 roots[FILTER_WORDS];
+	__u8 stores[STORES_MAX];      /* by their bit in labels; STORE_NONE: the policy does not have it */
 	__u64 programs[FILTER_WORDS]; /* numbers of the programs whose libraries are asked for */
 	__u32 generation;
-	__u32 host; /* what to do about each enum host_item: host_mode */
-	__u32 asks; /* 0: no role asks for libraries */
-	__u32 reserved;
+	__u32 host;  /* what to do about each enum host_item: host_mode */
+	__u32 asks;  /* 0: no role asks for libraries */
+	__u32 flows; /* FLOW_… */
 };
 
 /* What the `host:` section of a policy speaks of. */
@@ -340,7 +392,8 @@ struct control {
 	__u32 oldest; /* loaded objects from oldest to instance speak; others stay silent */
 	__u32 instance;
 	__u64 fold_ns; /* repeats are counted and told once in so long; 0: each is a record of its own */
-	__u64 labels;  /* stores of which some process may hold data; never taken back */
+	__u64 labels;  /* stores of which some process may hold or serve data; never taken back */
+	__u64 sent;    /* stores whose data was sent by a socket of the internet; likewise */
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct own own;
@@ -373,6 +426,8 @@ enum counter {
 	COUNTER_NO_CACHE = 4,	   /* inode or task storage could not be had */
 	COUNTER_READ_FAILED = 5,   /* a helper that reads kernel memory failed */
 	COUNTER_RULES_MISSING = 6, /* a store without rules: the loader's mistake */
+	COUNTER_DROPPED =
+		7, /* packets whose real receiver no agreement covers, though their sender's call passed */
 	COUNTER_END
 };
 
@@ -406,7 +461,17 @@ struct held {
 /* Kept with the leader of a process's threads. */
 struct process_label {
 	__u64 stores; /* whose data it may hold: store_rules.label */
+	__u64 serves; /* whose data it serves to others under its own rules: what it connects to is decided like the rest */
 	__u64 memory; /* address of its mm_struct, if another process uses that, too: see label.bpf.h; else 0 */
+};
+
+/* Kept by the cookie of a socket. */
+struct socket_label {
+	__u64 holds; /* whose data lies in it, on the way to its owner */
+	__u64 sent;  /* whose data was sent by it: what comes to hold that is labelled, too */
+	__u64 leaves; /* the same, and what is served by it: its packets may go where agreements say, no further */
+	__u32 active;  /* not 0: its owner asked for the connection */
+	__u32 refused; /* not 0: something was sent that must not leave; nothing does any more */
 };
 
 /* What iter/task tells of a process that may hold data of stores. */
@@ -428,5 +493,9 @@ _Static_assert(sizeof(struct program_roles) == 80, "program_roles");
 _Static_assert(sizeof(struct identified) == 48, "identified");
 _Static_assert(sizeof(struct held) == 56, "held");
 _Static_assert(sizeof(struct labelled) == 48, "labelled");
+_Static_assert(sizeof(struct peer) == 24, "peer");
+_Static_assert(sizeof(struct network_key) == 24, "network_key");
+_Static_assert(sizeof(struct endpoint) == 16, "endpoint");
+_Static_assert(sizeof(struct agreement_rules) == 56, "agreement_rules");
 
 #endif

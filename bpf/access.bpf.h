@@ -134,9 +134,9 @@ static __always_inline int access__unrecorded(struct inode *inode, const struct 
 static __always_inline u32 access__label(const struct access *access)
 {
 	if (!(access->operations & (OPERATION_BIT(OPERATION_READ) | OPERATION_BIT(OPERATION_EXECUTE))) ||
-	    access->granted & (GRANTED_SERVES | GRANTED_LABELLED) || access->target)
+	    access->granted & GRANTED_LABELLED || access->target)
 		return 0;
-	return label__gain(access->place.store, access->slot);
+	return label__gain(access->place.store, access->slot, access->granted & GRANTED_SERVES);
 }
 
 /* Sets wanted, enforced and reason for an access whose place and grants are known. */
@@ -331,18 +331,24 @@ static __always_inline int access__record(struct inode *inode, struct dentry *de
 	return -ENOMEM;
 }
 
-/* Judges and records one access. Returns 0 or -EACCES. */
-static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
+/* What is known of the actor is told by its record. Shifts, not branches: the verifier follows every branch into all that
+ * comes after. */
+static __always_inline void access__tell_actor(struct access *access)
 {
-	u32 nothing = unknown(0), quiet;
-
-	/* Shifts, not branches: the verifier follows every branch into all that comes after. */
 	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
 			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
 			 (access->actor & ACTOR_PROGRAM_CHANGED) *
 				 (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
 			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED) |
 			 (access->actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
+}
+
+/* Judges and records one access. Returns 0 or -EACCES. */
+static __noinline int access__settle(struct inode *inode, struct dentry *dentry, struct access *access)
+{
+	u32 nothing = unknown(0), quiet;
+
+	access__tell_actor(access);
 	access__blur(access, nothing);
 	access__judge(inode, access);
 	quiet = own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW;

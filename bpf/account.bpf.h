@@ -330,8 +330,8 @@ static __always_inline bool account__is_foldable(const struct access *access)
 	       access->hook != HOOK_INODE_RENAME;
 }
 
-/* Finds the account of a judged access: see account__find. Without an inode, place.root_ino tells what it is about. */
-static __noinline int account__fold(struct inode *inode, struct access *access)
+/* The key of a judged access, but for what it is about. */
+static __always_inline struct account_key account__key(const struct access *access)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct account_key key = {
@@ -353,10 +353,32 @@ static __noinline int account__fold(struct inode *inode, struct access *access)
 		.reason = access->reason,
 	};
 
+	return key;
+}
+
+/* Finds the account of a judged access: see account__find. Without an inode, place.root_ino tells what it is about. */
+static __noinline int account__fold(struct inode *inode, struct access *access)
+{
+	struct account_key key = account__key(access);
+
 	if (inode)
 		object__id(inode, &key.file);
 	else
 		key.file.ino = access->place.root_ino;
+	access->account = account__find(&key, access->amount);
+	return 0;
+}
+
+/* The same about data on its way to a peer. */
+static __noinline int account__fold_sent(const struct peer *peer, struct access *access)
+{
+	struct account_key key = account__key(access);
+
+	_Static_assert(sizeof(key.file) == sizeof(peer->address),
+		       "an address fits where a file's numbers do");
+	__builtin_memcpy(&key.file, peer->address, sizeof(key.file));
+	key.target = (u32)peer->protocol << 16 | peer->port;
+	key.pad = peer->family;
 	access->account = account__find(&key, access->amount);
 	return 0;
 }

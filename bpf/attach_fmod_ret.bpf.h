@@ -142,6 +142,39 @@ int BPF_PROG(fmod_ret__prepare_creds, struct cred *new, const struct cred *old, 
 	return ret ? ret : memory__dump(MECHANISM_FMOD_RET);
 }
 
+/* --- sockets --- */
+
+SEC("fmod_ret/security_socket_sendmsg")
+int BPF_PROG(fmod_ret__socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret)
+{
+	return ret ? ret : egress__send(socket, message, size, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_socket_connect")
+int BPF_PROG(fmod_ret__socket_connect, struct socket *socket, void *address, int size, int ret)
+{
+	return ret ? ret : egress__connect(socket, address, size, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_socket_recvmsg")
+int BPF_PROG(fmod_ret__socket_recvmsg, struct socket *socket, struct msghdr *message, int size, int flags,
+	     int ret)
+{
+	return ret ? ret : socket__receive(socket->sk, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_socket_getsockopt")
+int BPF_PROG(fmod_ret__socket_getsockopt, struct socket *socket, int level, int option, int ret)
+{
+	return ret ? ret : socket__option(socket->sk, level, option, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_unix_may_send")
+int BPF_PROG(fmod_ret__unix_may_send, struct socket *socket, struct socket *to, int ret)
+{
+	return ret ? ret : socket__named(to);
+}
+
 /* --- guarding the monitor and the host --- */
 
 SEC("fmod_ret/security_task_kill")

@@ -194,6 +194,45 @@ int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
 	return 0;
 }
 
+/* --- sockets --- */
+
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(lsm__socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret)
+{
+	return ret ? ret : egress__send(socket, message, size, MECHANISM_LSM);
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(lsm__socket_connect, struct socket *socket, void *address, int size, int ret)
+{
+	return ret ? ret : egress__connect(socket, address, size, MECHANISM_LSM);
+}
+
+SEC("lsm/socket_recvmsg")
+int BPF_PROG(lsm__socket_recvmsg, struct socket *socket, struct msghdr *message, int size, int flags, int ret)
+{
+	return ret ? ret : socket__receive(socket->sk, MECHANISM_LSM);
+}
+
+SEC("lsm/socket_getsockopt")
+int BPF_PROG(lsm__socket_getsockopt, struct socket *socket, int level, int option, int ret)
+{
+	return ret ? ret : socket__option(socket->sk, level, option, MECHANISM_LSM);
+}
+
+SEC("lsm/unix_may_send")
+int BPF_PROG(lsm__unix_may_send, struct socket *socket, struct socket *to, int ret)
+{
+	return ret ? ret : socket__named(to);
+}
+
+SEC("lsm/inet_csk_clone")
+int BPF_PROG(lsm__inet_csk_clone, struct sock *sk, const struct request_sock *request)
+{
+	wire__accepted(sk, request);
+	return 0;
+}
+
 /* --- guarding the monitor and the host --- */
 
 SEC("lsm/task_kill")

@@ -127,6 +127,91 @@ int BPF_PROG(fentry__free_pipe_info, struct pipe_inode_info *pipe)
 	return 0;
 }
 
+SEC("fentry/security_inet_csk_clone")
+int BPF_PROG(fentry__inet_csk_clone, struct sock *sk, const struct request_sock *request)
+{
+	wire__accepted(sk, request);
+	return 0;
+}
+
+SEC("fexit/inet_recvmsg")
+int BPF_PROG(fexit__inet_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
+	     int flags, int ret)
+{
+	socket__received(socket->sk, ret);
+	return 0;
+}
+
+SEC("fexit/inet6_recvmsg")
+int BPF_PROG(fexit__inet6_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
+	     int flags, int ret)
+{
+	socket__received(socket->sk, ret);
+	return 0;
+}
+
+SEC("fexit/unix_stream_recvmsg")
+int BPF_PROG(fexit__unix_stream_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
+	     int flags, int ret)
+{
+	socket__received(socket->sk, ret);
+	return 0;
+}
+
+SEC("fexit/__unix_dgram_recvmsg")
+int BPF_PROG(fexit__unix_dgram_recvmsg, struct sock *sk, struct msghdr *message, unsigned long size,
+	     int flags, int ret)
+{
+	socket__received(sk, ret);
+	return 0;
+}
+
+SEC("fexit/tcp_splice_read")
+int BPF_PROG(fexit__tcp_splice_read, struct socket *socket, void *at, void *pipe, unsigned long size,
+	     unsigned int flags, long ret)
+{
+	socket__received(socket->sk, ret);
+	return 0;
+}
+
+SEC("fexit/unix_stream_splice_read")
+int BPF_PROG(fexit__unix_stream_splice_read, struct socket *socket, void *at, void *pipe, unsigned long size,
+	     unsigned int flags, long ret)
+{
+	socket__received(socket->sk, ret);
+	return 0;
+}
+
+SEC("fentry/skb_splice_bits")
+int BPF_PROG(fentry__skb_splice_bits, void *skb, struct sock *sk, unsigned int offset,
+	     struct pipe_inode_info *pipe)
+{
+	socket__splices(sk, pipe);
+	return 0;
+}
+
+/* Up to Linux 6.4 (dc97391e6610), sendfile and splice do not pass by security_socket_sendmsg. */
+SEC("fentry/inet_sendpage")
+int BPF_PROG(fentry__inet_sendpage, struct socket *socket, void *page, int offset, unsigned long size)
+{
+	egress__send_page(socket, size);
+	return 0;
+}
+
+SEC("fentry/unix_stream_sendpage")
+int BPF_PROG(fentry__unix_stream_sendpage, struct socket *socket, void *page, int offset, unsigned long size)
+{
+	egress__send_page(socket, size);
+	return 0;
+}
+
+SEC("fentry/sk_destruct")
+int BPF_PROG(fentry__sk_destruct, struct sock *sk)
+{
+	socket__gone(sk);
+	return 0;
+}
+
 SEC("fentry/exit_mmap")
 int BPF_PROG(fentry__exit_mmap, struct mm_struct *memory)
 {
@@ -325,6 +410,18 @@ SEC("cgroup/sysctl")
 int cgroup__sysctl(struct bpf_sysctl *ctx)
 {
 	return guard__sysctl(ctx);
+}
+
+SEC("cgroup_skb/egress")
+int cgroup__egress(struct __sk_buff *skb)
+{
+	return wire__leaves(skb);
+}
+
+SEC("cgroup_skb/ingress")
+int cgroup__ingress(struct __sk_buff *skb)
+{
+	return wire__arrives(skb);
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -9,6 +9,12 @@
 
 #include "abi.h"
 
+/* linux/in.h, linux/net.h: for both sides. */
+#define PROTOCOL_TCP  6
+#define PROTOCOL_UDP  17
+#define SOCKET_STREAM 1
+#define SOCKET_DGRAM  2
+
 /* The roles that accept an actor, dimension by dimension. A role holds only when every dimension accepts it.
  */
 struct decide_actor {
@@ -63,6 +69,27 @@ static inline __attribute__((always_inline)) __u32 decide_granted(const struct s
 static inline __attribute__((always_inline)) __u64 decide_apart(const struct store_rules *rules, __u64 label)
 {
 	return rules->apart & label;
+}
+
+/* Does this endpoint's network, which the peer is in, stand for the peer? */
+static inline __attribute__((always_inline)) __u32 decide_endpoint(const struct endpoint *endpoint,
+								   const struct peer *peer)
+{
+	__u32 protocol = peer->protocol == PROTOCOL_TCP && peer->type == SOCKET_STREAM	? ENDPOINT_TCP
+			 : peer->protocol == PROTOCOL_UDP && peer->type == SOCKET_DGRAM ? ENDPOINT_UDP
+											: 0;
+
+	return endpoint->protocols & protocol && peer->port >= endpoint->port_first &&
+	       peer->port <= endpoint->port_last;
+}
+
+/* Whose data an agreement lets these roles send to its endpoints at that time (boot nanoseconds): labels. */
+static inline __attribute__((always_inline)) __u64 decide_agreed(const struct agreement_rules *rules,
+								 const struct role_set *roles, __u64 now_ns)
+{
+	return now_ns < rules->until_ns && (rules->any_role || decide_meets(&rules->roles, roles))
+		       ? rules->stores
+		       : 0;
 }
 
 /* Every operation of a combined access must be granted; one that asks for nothing is denied. */

@@ -305,6 +305,7 @@ static __noinline int emit__fill(struct record_access *record, struct inode *ino
 	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, number);
 	record->first_ns = record->header.boot_ns;
 	record->label = label__of(bpf_get_current_task_btf());
+	record->peer = (struct peer){};
 	record->tally = (struct tally){.count = 1};
 	account__count_use(&record->tally, access->amount);
 	return 0;
@@ -382,6 +383,51 @@ static __noinline int emit__access(struct inode *inode, struct dentry *dentry, s
 	if (names->bytes <= PATH_MEDIUM)
 		return emit__sized(inode, access, &copy, PATH_MEDIUM, PATH_NAME);
 	return emit__sized(inode, access, &copy, PATH_LARGE, PATH_NAME);
+}
+
+#define EMIT_NAME 64
+
+/*
+ * A record without a file, unless it is counted already: access->account, of which we make the first record else. name
+ * (EMIT_NAME bytes in the kernel) is its path, or NULL. No storage is asked, which programs of a cgroup do not have. 0 or
+ * -ENOMEM.
+ */
+static __noinline int emit__bare(struct access *access, const char *name, u64 label, const struct peer *peer)
+{
+	struct record_access *record;
+	u64 number;
+	long n = 0;
+
+	if (access->account & ACCOUNT_FOLDED)
+		return 0;
+	number = emit__number();
+	record = bpf_ringbuf_reserve(&records, sizeof(*record) + EMIT_NAME, 0);
+	if (!record) {
+		count(COUNTER_LOST);
+		account__give_up(access->account);
+		return -ENOMEM;
+	}
+	if (name)
+		n = bpf_probe_read_kernel_str(record->path, EMIT_NAME, name);
+	n = n > 1 && n <= EMIT_NAME ? n : 0;
+	record->path_bytes = n;
+	record->path_count = n > 0;
+	record->file = (struct object_id){};
+	record->file_size = 0;
+	record->file_mode = 0;
+	record->flags = access->flags | (control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
+	emit__person(record);
+	emit__verdict(record, access);
+	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, number);
+	record->first_ns = record->header.boot_ns;
+	record->label = label;
+	record->peer = peer ? *peer : (struct peer){};
+	record->tally = (struct tally){.count = 1};
+	account__count_use(&record->tally, access->amount);
+	if (access->account)
+		emit__account(record, access->account, EMIT_NAME);
+	bpf_ringbuf_submit(record, emit__wakeup(access->wanted == VERDICT_DENY, number));
+	return 0;
 }
 
 #endif

@@ -36,19 +36,19 @@ static __noinline int flow__give(u64 pipe)
 	return mine && mine & ~flow__label(pipe) ? label__grow(&labels_by_pipe, pipe, mine) : 0;
 }
 
-/* The current process comes to hold what lies in a pipe. STORE_NONE, or a store whose data may not meet what it holds. */
-static __noinline u32 flow__meets(u64 pipe, u32 slot)
+/* The current process comes to hold what lies in a pipe or socket. STORE_NONE, or a store whose data may not meet what it
+ * holds. */
+static __noinline u32 flow__meets(u64 label, u32 slot)
 {
 	struct meeting meeting = {.slot = slot & 1, .store = STORE_NONE};
-	u64 label = flow__label(pipe);
 
 	return label && label__take(label, &meeting) ? STORE_UNDETERMINED : meeting.store;
 }
 
-/* That is recorded by the pipe's inode. 0 or -EACCES. */
-static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 mechanism)
+/* That is recorded by the inode of the pipe or socket. 0 or -EACCES. */
+static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 hook, u32 mechanism)
 {
-	struct access access = {.hook = HOOK_FILE_PERMISSION,
+	struct access access = {.hook = hook,
 				.mechanism = mechanism,
 				.slot = slot & 1,
 				.operations = OPERATION_BIT(OPERATION_READ),
@@ -58,17 +58,23 @@ static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 m
 	return access__settle(file->f_inode, file->f_path.dentry, &access);
 }
 
-/* The current process reads from a pipe, or has read. 0 or -EACCES. */
-static __always_inline int flow__take(struct file *file, u32 mechanism)
+/* The current process takes what is labelled so from a pipe or socket, or has taken it. 0 or -EACCES. */
+static __always_inline int flow__take(struct file *file, u64 label, u32 hook, u32 mechanism)
 {
 	u32 slot = epoch_slot(maps__epoch()), store;
 
 	if (!maps__speaks())
 		return 0;
-	store = flow__meets((u64)file->f_inode->i_pipe, slot);
-	if (store == STORE_UNDETERMINED) /* there was no memory, which is counted */
+	store = flow__meets(label, slot);
+	if (store == STORE_UNDETERMINED ||
+	    (store != STORE_NONE && !file)) /* there was no memory, which is counted */
 		return -EACCES;
-	return store == STORE_NONE ? 0 : flow__settle(file, store, slot, mechanism);
+	return store == STORE_NONE ? 0 : flow__settle(file, store, slot, hook, mechanism);
+}
+
+static __always_inline int flow__take_from_pipe(struct file *file, u32 mechanism)
+{
+	return flow__take(file, flow__label((u64)file->f_inode->i_pipe), HOOK_FILE_PERMISSION, mechanism);
 }
 
 /* A pipe is used by a descriptor; mask is of MAY_… bits. */
@@ -76,13 +82,13 @@ static __always_inline int flow__use(struct file *file, u32 mask, u32 mechanism)
 {
 	if (mask & MAY_WRITE && flow__give((u64)file->f_inode->i_pipe))
 		return -EACCES;
-	return mask & MAY_READ ? flow__take(file, mechanism) : 0;
+	return mask & MAY_READ ? flow__take_from_pipe(file, mechanism) : 0;
 }
 
 /* It has been read: whatever came meanwhile is held, or its reader ends before it sees it. */
 static __always_inline void flow__received(struct file *file)
 {
-	if (flow__is_pipe(file->f_inode) && flow__take(file, MECHANISM_TRACING))
+	if (flow__is_pipe(file->f_inode) && flow__take_from_pipe(file, MECHANISM_TRACING))
 		bpf_send_signal(SIGKILL);
 }
 
@@ -124,6 +130,13 @@ static __noinline int flow__poured(long fd)
 	if (flow__give((u64)BPF_CORE_READ(file, f_inode, i_pipe)))
 		bpf_send_signal(SIGKILL);
 	return 0;
+}
+
+/* What lies in a socket is spliced into a pipe. */
+static __always_inline void flow__poured_from(u64 holds, struct pipe_inode_info *pipe)
+{
+	if (holds & ~flow__label((u64)pipe) && label__grow(&labels_by_pipe, (u64)pipe, holds))
+		bpf_send_signal(SIGKILL);
 }
 
 static __always_inline void flow__pipe_gone(struct pipe_inode_info *pipe)

@@ -7,48 +7,12 @@
 #ifndef MUNIMENT_GUARD_BPF_H
 #define MUNIMENT_GUARD_BPF_H
 
-#define GUARD_NAME 64
-
-/*
- * A record without a file, or one more of those that are counted; name (GUARD_NAME bytes in the kernel, or NULL) is its
- * path, and place.root_ino tells names apart. 0 or -ENOMEM.
- */
-static __noinline int guard__emit(struct access *access, const char *name)
+/* Name (EMIT_NAME bytes in the kernel, or NULL) is the record's path, and place.root_ino tells names apart. */
+static __always_inline int guard__emit(struct access *access, const char *name)
 {
-	struct record_access *record;
-	u64 number;
-	long n = 0;
-
 	if (account__is_foldable(access))
 		account__fold(NULL, access);
-	if (access->account & ACCOUNT_FOLDED)
-		return 0;
-	number = emit__number();
-	record = bpf_ringbuf_reserve(&records, sizeof(*record) + GUARD_NAME, 0);
-	if (!record) {
-		count(COUNTER_LOST);
-		account__give_up(access->account);
-		return -ENOMEM;
-	}
-	if (name)
-		n = bpf_probe_read_kernel_str(record->path, GUARD_NAME, name);
-	n = n > 1 && n <= GUARD_NAME ? n : 0;
-	record->path_bytes = n;
-	record->path_count = n > 0;
-	record->file = (struct object_id){};
-	record->file_size = 0;
-	record->file_mode = 0;
-	record->flags = access->flags | (control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
-	emit__person(record); /* programs of a cgroup have no task storage, where scripts are noted */
-	emit__verdict(record, access);
-	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, number);
-	record->first_ns = record->header.boot_ns;
-	record->label = 0;
-	record->tally = (struct tally){.count = 1};
-	if (access->account)
-		emit__account(record, access->account, GUARD_NAME);
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-	return 0;
+	return emit__bare(access, name, 0, NULL);
 }
 
 /* mode: enum store_mode of the guard or the host's rule, not 0. */
@@ -344,7 +308,7 @@ static __noinline int guard__pull(struct file *file, struct inode *inode, u32 me
 {
 	struct dentry *dentry = file->f_path.dentry;
 	u64 magic = inode->i_sb->s_magic;
-	char name[GUARD_NAME] = {};
+	char name[EMIT_NAME] = {};
 
 	if (!maps__speaks())
 		return 0;
@@ -461,7 +425,7 @@ static __always_inline int guard__sysctl(struct bpf_sysctl *ctx)
 {
 	struct access access = guard__access(STORE_OWN, HOOK_SYSCTL, 0, MECHANISM_CGROUP);
 	u32 mode = own__mode();
-	char name[GUARD_NAME] = {}, value[8] = {};
+	char name[EMIT_NAME] = {}, value[8] = {};
 	bool tracing;
 
 	if (!ctx->write || !maps__speaks() || !mode)

@@ -28,6 +28,7 @@ enum {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_INODE_STORAGE = 28,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
@@ -190,6 +191,52 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct in6_addr {
+	u8 bytes[16]; /* the kernel's in6_u.u6_addr8: only its address is taken */
+};
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+struct sock_common {
+	u16 skc_family;
+	volatile unsigned char skc_state;
+	__be16 skc_dport;
+	u16 skc_num; /* the local port, in the host's order */
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie; /* 0 until somebody asks for it */
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_type;
+	u16 sk_protocol;
+	struct socket *sk_socket;
+};
+
+struct unix_sock {
+	struct sock *peer;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+struct msghdr {
+	void *msg_name; /* in the kernel's memory by now */
+	int msg_namelen;
+	unsigned int msg_flags;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
@@ -307,6 +354,14 @@ struct btrfs_inode___module {
 
 #pragma clang attribute pop
 
+struct __sk_buff { /* likewise, up to what is used of it */
+	u32 len;
+	u32 pkt_type;
+	u32 mark;
+	u32 queue_mapping;
+	u32 protocol; /* in the network's order */
+};
+
 struct bpf_sysctl { /* uapi/linux/bpf.h: a program's context, not the kernel's own type */
 	u32 write;
 	u32 file_pos;
@@ -335,6 +390,16 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 #define INODE_BLOCK	0060000
 #define INODE_CHAR	0020000
 #define INODE_FIFO	0010000
+
+/* linux/socket.h, linux/tcp.h */
+#define AF_UNIX	       1
+#define AF_INET	       2
+#define AF_INET6       10
+#define AF_NETLINK     16
+#define AF_ALG	       38
+#define TCP_CLOSED     7
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
 
 #define BTRFS_SUPER_MAGIC   0x9123683e
 #define EXT4_SUPER_MAGIC    0xef53

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Labels: the stores whose data a process may hold, a bit for each. Who reads a record takes its store's, unless the
- * grant says `serves`; a child has its parent's, exec changes nothing, and who gets at another's memory shares its.
+ * Labels: the stores whose data a process may hold, a bit for each. Who reads a record takes its store's, or, where the
+ * grant says `serves`, notes that it serves it; a child has its parent's, exec changes nothing, and who gets at another's memory shares its.
  * Labels of different compartments may not meet.
  */
 #ifndef MUNIMENT_LABEL_BPF_H
@@ -64,6 +64,14 @@ static __always_inline u64 label__of(struct task_struct *task)
 		return 0;
 	shared = label__shared(label);
 	return shared ? label->stores | *shared : label->stores;
+}
+
+/* What it serves to others. */
+static __always_inline u64 label__served(struct task_struct *task)
+{
+	struct process_label *label = control.labels ? label__find(task, 0) : NULL;
+
+	return label ? label->serves : 0;
 }
 
 /* What lies under an address in one of these maps comes to hold more. 0 or -ENOMEM. */
@@ -134,9 +142,10 @@ static __always_inline void label__keep(struct task_struct *task, u32 store, u64
 /*
  * The current process is about to read a store. 0, or the reason (enum reason) why it must not. Nothing that was added is
  * taken back, as another thread may have read by it; and what was added elsewhere meanwhile is looked at once more. Of two
- * that read at once what may not meet, one at least is denied. A global function: verified once.
+ * that read at once what may not meet, one at least is denied. What it serves to others is noted apart, and may meet
+ * anything. A global function: verified once.
  */
-__attribute__((noinline)) int label__gain(u32 store, u32 slot)
+__attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 index = (slot & 1) * STORE_IDS + store, reason;
@@ -155,6 +164,11 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot)
 	if (!label) {
 		count(COUNTER_NO_CACHE);
 		return REASON_UNLABELLED;
+	}
+	if (serves) {
+		__sync_fetch_and_or(&label->serves, rules->label);
+		label__keep(task, store, epoch);
+		return 0;
 	}
 	reason = label__try(label, rules);
 	if (reason)
@@ -175,7 +189,7 @@ static __always_inline void label__fork(struct task_struct *child, bool shares)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_label *mine, *its;
 
-	if (!shares && !label__of(task))
+	if (!shares && !label__of(task) && !label__served(task))
 		return;
 	its = bpf_task_storage_get(&labels_by_process, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	mine = shares ? label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE) : its;
@@ -188,6 +202,7 @@ static __always_inline void label__fork(struct task_struct *child, bool shares)
 		__sync_lock_test_and_set(&mine->memory, (u64)task->mm);
 	}
 	__sync_fetch_and_or(&its->stores, label__of(task));
+	__sync_fetch_and_or(&its->serves, label__served(task));
 }
 
 /* Called before anything is copied, where there is a hook … */
@@ -211,26 +226,31 @@ static __always_inline void label__forked(struct task_struct *child)
 static __always_inline void label__exec(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u64 stores = label__of(task);
+	u64 stores = label__of(task), serves = label__served(task);
 	struct process_label *mine;
 
-	if (!stores)
+	if (!stores && !serves)
 		return;
 	mine = bpf_task_storage_get(&labels_by_process, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (mine)
-		__sync_fetch_and_or(&mine->stores, stores);
-	else
+	if (!mine) {
 		count(COUNTER_NO_CACHE);
+		return;
+	}
+	__sync_fetch_and_or(&mine->stores, stores);
+	__sync_fetch_and_or(&mine->serves, serves);
 }
 
-/* It has been. */
+/* It has been. What was served is now held: another program need not keep to the rules by which it was. */
 static __always_inline void label__executed(void)
 {
 	struct process_label *mine =
 		bpf_task_storage_get(&labels_by_process, bpf_get_current_task_btf(), 0, 0);
 
-	if (mine)
-		mine->memory = 0;
+	if (!mine)
+		return;
+	mine->memory = 0;
+	__sync_fetch_and_or(&mine->stores, mine->serves);
+	mine->serves = 0;
 }
 
 /* The memory of processes is gone, with the last of them. */

@@ -158,6 +158,24 @@ struct script {
 	u32 accepted;		    /* its content was found to be what the roles were given to */
 };
 
+/* Data on its way out of the host: see egress.bpf.h. Kept with the thread, as it is too large for the stack. */
+struct egress {
+	struct peer peer;
+	struct role_set roles;
+	u64 label; /* whose data would go */
+	u64 bytes;
+	u64 now_ns;
+	u32 slot;
+	u32 actor; /* ACTOR_… */
+	u8 hook;
+	u8 mechanism;
+	u8 bit; /* the store at hand, by its label … */
+	u8 store;
+	u8 mode;
+	u8 audit;
+	u16 agreement; /* … and what lets its data go, from 1; 0: nothing */
+};
+
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */
 struct actor_answer {
 	u64 epoch;
@@ -175,6 +193,7 @@ struct actor_answer {
 	u32 decided_seen;		  /* load whose net has seen decided last; 0: none */
 	struct script script;		  /* on the group leader */
 	struct script executing;	  /* what the exec under way began with */
+	struct egress egress;		  /* what is being decided */
 };
 #define ACTOR_EXE_CHANGED     0x1 /* on the group leader: /proc/self/exe was set by prctl */
 #define ACTOR_ANNOUNCED	      0x2 /* the program's name was sent in this epoch */

@@ -69,6 +69,7 @@ struct record_access {
 	__u64 first_ns;	   /* CLOCK_BOOTTIME of the first access or use that it stands for */
 	struct tally tally;
 	__u64 label; /* whose data the process may hold, this access included: store_rules.label */
+	struct peer peer;
 	char path[];
 };
 
@@ -106,7 +107,7 @@ struct program_kept {
 #define RING_SIZE_BYTES (8u << 20)
 
 _Static_assert(sizeof(struct record_header) == 24, "record_header");
-_Static_assert(sizeof(struct record_access) == 232, "record_access");
+_Static_assert(sizeof(struct record_access) == 256, "record_access");
 _Static_assert(sizeof(struct record_program) == 48, "record_program");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 

@@ -81,6 +81,32 @@ static void ask(const struct policy_image *image)
 	}
 }
 
+static void ask_egress(const struct policy_image *image)
+{
+	struct role_set all;
+
+	memset(&all, 0xff, sizeof(all));
+	for (size_t i = 0; i < image->n_endpoints; i++) {
+		const struct image_endpoint *endpoint = &image->endpoints[i];
+		const struct image_agreement *agreement;
+		struct peer peer = {.port = endpoint->rules.port_last, .type = SOCKET_DGRAM};
+
+		require(endpoint->rules.agreement < image->n_agreements && endpoint->prefix <= 128);
+		agreement = &image->agreements[endpoint->rules.agreement];
+		if (endpoint->rules.protocols & ENDPOINT_TCP)
+			peer.type = SOCKET_STREAM;
+		peer.protocol = peer.type == SOCKET_STREAM ? PROTOCOL_TCP : PROTOCOL_UDP;
+		memcpy(peer.address, endpoint->address, sizeof(peer.address));
+		for (uint32_t store = 0; store < image->n_stores; store++) {
+			long found = policy_explain_egress(image, &all, store, &peer, INT64_MIN);
+
+			require(found < (long)image->n_agreements);
+			if (agreement->rules.stores >> store & 1 && agreement->expires_s > INT64_MIN)
+				require(found >= 0 && found <= (long)endpoint->rules.agreement);
+		}
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy *policy = policy_new();
@@ -94,8 +120,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(rc == (policy->findings.errors ? -EINVAL : 0));
 	look_at_findings(policy);
 	require(policy_compile(policy, &image) == rc);
-	if (image)
+	if (image) {
 		ask(image);
+		ask_egress(image);
+	}
 	policy_image_free(image);
 	policy_free(policy);
 	return 0;

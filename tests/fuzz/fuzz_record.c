@@ -27,7 +27,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	require(!enrich_new(&fixture_names, NULL, &enrich));
 	ocsf = ocsf_new(&fixture_host, enrich);
-	require(ocsf && !ocsf_set_policy(ocsf, 7, fixture_image()));
+	require(ocsf && !ocsf_set_policy(ocsf, 7, fixture_agreed_image()));
 	return 0;
 }
 
@@ -41,6 +41,25 @@ static void write_entry(const struct record_view *view)
 	json = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, NULL);
 	require(json != NULL);
 	json_decref(json);
+}
+
+/* A peer that may be; and one record in four is about what is sent there. */
+static void mend_peer(struct record_access *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	a->peer.family %= a->peer.type % 2 ? 0xffff : AF_INET6 + 1;
+	if (a->peer.family == AF_INET)
+		memcpy(a->peer.address, mapped, sizeof(mapped));
+	else if (a->peer.family != AF_INET6)
+		memset(a->peer.address, 0, sizeof(a->peer.address));
+	if (a->peer.family && a->peer.protocol % 4 == 0) {
+		a->operations = OPERATION_BIT(OPERATION_SEND);
+		a->hook = a->hook % 2 ? HOOK_SOCKET_CONNECT : HOOK_SOCKET_SENDMSG;
+		a->detail %= AGREEMENTS_MAX + 1;
+	} else if (a->hook == HOOK_SOCKET_CONNECT || a->hook == HOOK_SOCKET_SENDMSG) {
+		a->hook = HOOK_SOCKET_RECVMSG;
+	}
 }
 
 /* Records that decoding would refuse at the first field teach nothing: half of the inputs get a fitting
@@ -60,6 +79,7 @@ static void mend(char *bytes, size_t size)
 	a->wanted = a->wanted % 2 + 1;
 	a->enforced = a->enforced % (ENFORCED_END - 1) + 1;
 	a->reason = a->reason % (REASON_END - 1) + 1;
+	mend_peer(a);
 	a->policy_generation = a->policy_generation % 2 + 7;
 	a->tally.count += a->flags & RECORD_FLAG_FOLDED ? 0 : !a->tally.count;
 	a->tally.uses += !a->tally.count;

@@ -186,6 +186,7 @@ m_flat() {
 	m_entries | jq -c '{time, start: (.start_time // .time), message, alert: .is_alert, action: .action_id, activity: .activity_id,
 		user: .actor.user.name, uid: .actor.user.uid, acting: (.actor.process.user.name // .actor.user.name),
 		program: .actor.process.path, comm: .actor.process.name, pid: .actor.process.pid,
+		to: (.dst_endpoint | if . then "\(.ip):\(.port)" else null end),
 		path: (.file.path // .process.file.path), target: .process.pid, inode: (.file.uid // "" | split(":")[2])}
 		+ (.unmapped.muniment // {}) + {operations: ([.unmapped.muniment.operations[]? | strings] | join(","))}
 		+ {flags: ([.unmapped.muniment.flags[]? | strings] | join(","))}'

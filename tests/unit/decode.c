@@ -144,6 +144,42 @@ static void test_every_field(void **state)
 	REFUSES(DECODE_PATH, a->path[0] = '\0');
 }
 
+/* What is sent goes to a peer; other records may have one. */
+static void test_peers(void **state)
+{
+#define SENT(error, change) REFUSES(error, (fixture_send(&record, NULL, 443), change))
+#define NO_ADDRESS(a)	    memset((a)->peer.address, 0, sizeof((a)->peer.address))
+	(void)state;
+	SENT(DECODE_OK, (void)a);
+	assert_int_equal(view.access.peer.port, 443);
+	SENT(DECODE_OK, a->hook = HOOK_SOCKET_CONNECT);
+	SENT(DECODE_OK, a->detail = AGREEMENTS_MAX);
+	SENT(DECODE_AGREEMENT, a->detail = AGREEMENTS_MAX + 1);
+	REFUSES(DECODE_OK, a->detail = AGREEMENTS_MAX + 1);
+	SENT(DECODE_OK, (a->peer.type = 99, a->peer.protocol = 0xffff, a->peer.port = 0));
+	SENT(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_READ));
+	SENT(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_CONTROL));
+	SENT(DECODE_HOOK, a->hook = HOOK_SOCKET_RECVMSG);
+	SENT(DECODE_HOOK, a->hook = HOOK_FILE_PERMISSION);
+	REFUSES(DECODE_HOOK, a->hook = HOOK_SOCKET_SENDMSG);
+	REFUSES(DECODE_HOOK, a->hook = HOOK_SOCKET_CONNECT);
+	REFUSES(DECODE_OK, a->hook = HOOK_SOCKET_RECVMSG);
+	SENT(DECODE_PEER, a->peer.family = 0);
+	SENT(DECODE_PEER, (a->peer.family = 0, NO_ADDRESS(a)));
+	SENT(DECODE_PEER, a->peer.family = AF_PACKET);
+	SENT(DECODE_PEER, a->peer.family = 0xffff);
+	SENT(DECODE_PEER, a->peer.address[0] = 0x20);
+	SENT(DECODE_PEER, a->peer.address[11] = 0);
+	SENT(DECODE_PEER, NO_ADDRESS(a));
+	SENT(DECODE_OK, a->peer.family = AF_INET6);
+	SENT(DECODE_OK, (a->peer.family = AF_INET6, NO_ADDRESS(a)));
+	SENT(DECODE_OK, (a->peer.family = AF_PACKET, NO_ADDRESS(a)));
+	REFUSES(DECODE_PEER, a->peer.address[15] = 1);
+	REFUSES(DECODE_OK, a->peer.family = AF_UNIX);
+#undef SENT
+#undef NO_ADDRESS
+}
+
 /* An account keeps the beginning of a path, leaf first. */
 static void test_cut_account(void **state)
 {
@@ -186,6 +222,9 @@ static void test_words(void **state)
 		assert_non_null(decode_error_text((enum decode_error)e));
 	for (unsigned i = 1; i < OPERATION_END; i++)
 		assert_non_null(decode_operation_text(i));
+	assert_string_equal(decode_operation_text(OPERATION_SEND), "send");
+	assert_string_equal(decode_operation_text(OPERATION_CONTROL), "control");
+	assert_null(decode_operation_text(OPERATION_END));
 	for (unsigned i = 1; i < HOOK_END; i++)
 		assert_non_null(decode_hook_text(i));
 	for (unsigned i = 1; i < MECHANISM_END; i++)
@@ -206,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_reserved_tail),
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_every_field),
+		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_cut_account),
 		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_words),

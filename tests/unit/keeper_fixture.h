@@ -112,6 +112,13 @@ int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx)
 	return 0;
 }
 
+int kernel_age_agreements(struct kernel *k, const struct policy_image *image)
+{
+	(void)k;
+	(void)image;
+	return 0;
+}
+
 int kernel_clear_label(struct kernel *k, uint32_t tgid, uint64_t *ret_label)
 {
 	(void)k;

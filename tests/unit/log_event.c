@@ -131,12 +131,51 @@ static void test_rows(void **state)
 	buf_free(&out);
 }
 
+/* Where data went stands where the path would. */
+static void test_sent(void **state)
+{
+	static const struct {
+		const char *activity, *endpoint, *shown;
+	} rows[] = {
+		{"1", "\"ip\":\"203.0.113.9\",\"port\":443", " 203.0.113.9:443\n"},
+		{"6", "\"ip\":\"203.0.113.9\",\"port\":443", " 203.0.113.9:443  5 bytes sent\n"},
+		{"6", "\"ip\":\"2001:db8::1\",\"port\":53", " [2001:db8::1]:53  5 bytes sent\n"},
+		{"6", "\"ip\":\"2001:db8::1\"", " 2001:db8::1  5 bytes sent\n"},
+		{"6", "\"name\":\"AF_PACKET\"", " AF_PACKET  5 bytes sent\n"},
+		{"6", "\"port\":1", " a message  5 bytes sent\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool connects = *rows[i].activity == '1';
+		struct log_filter store = {.store = "ehr"}, user = {.user = "bob"};
+		struct buf json = {0}, out = {0};
+		struct log_event e;
+
+		buf_printf(&json,
+			   "{\"class_uid\":4001,\"activity_id\":%s,\"action_id\":1,\"message\":\"a message\","
+			   "\"unmapped\":{\"muniment\":{\"store\":\"ehr\",\"bytes_written\":%d}},"
+			   "\"dst_endpoint\":{%s}}",
+			   rows[i].activity, connects ? 0 : 5, rows[i].endpoint);
+		log_event_parse(1, (const uint8_t *)json.data, json.len, &e);
+		assert_string_equal(e.operation, connects ? "connect" : "send");
+		assert_true(log_filter_check("test", &store) && log_filter_takes(&store, &e));
+		assert_true(log_filter_check("test", &user) && !log_filter_takes(&user, &e));
+		log_table_row(&out, &e, (const uint8_t *)json.data, json.len, false);
+		assert_non_null(strstr(out.data, rows[i].shown));
+		log_event_free(&e);
+		buf_free(&json);
+		buf_free(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_sent),
 	};
 
 	return cmocka_run_group_tests(tests, in_utc, NULL);

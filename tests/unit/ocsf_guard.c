@@ -98,7 +98,7 @@ static void test_guard(void **state)
 	json = entry(NULL);
 	ASSERT_AT(json, "unmapped.muniment.rule", "");
 	json_decref(json);
-	for (unsigned hook = HOOK_TASK_KILL; hook < HOOK_END; hook++) {
+	for (unsigned hook = HOOK_TASK_KILL; hook <= HOOK_SYSRQ; hook++) {
 		a->hook = (uint8_t)hook;
 		json_decref(entry(NULL));
 	}

@@ -7,7 +7,8 @@ import sys
 
 import jsonschema
 
-CLASSES = {1001: "file_activity", 1003: "kernel_activity", 1007: "process_activity", 6002: "application_lifecycle"}
+CLASSES = {1001: "file_activity", 1003: "kernel_activity", 1007: "process_activity", 4001: "network_activity",
+           6002: "application_lifecycle"}
 
 
 def main():

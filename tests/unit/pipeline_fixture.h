@@ -4,6 +4,7 @@
 #define MUNIMENT_TESTS_PIPELINE_FIXTURE_H
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,54 @@ static inline struct policy_image *fixture_image(void)
 	}
 	policy_free(policy);
 	return image;
+}
+
+/* The same image with two agreements, numbers 1 and 2, of which the second tells nothing beyond its name. */
+static inline struct policy_image *fixture_agreed_image(void)
+{
+	struct policy_image *image = fixture_image();
+
+	if (!image)
+		return NULL;
+	free(image->agreements);
+	image->agreements = calloc(2, sizeof(*image->agreements));
+	image->n_agreements = 2;
+	image->agreements[0] = (struct image_agreement){
+		.name = strdup("lab"),
+		.purpose = strdup("blood tests, \"urgent\""),
+		.partner = strdup("Labor Nord"),
+		.expires_s = INT64_MAX,
+		.line = 14,
+	};
+	image->agreements[1] = (struct image_agreement){
+		.name = strdup("backup"),
+		.purpose = strdup(""),
+		.partner = strdup(""),
+		.expires_s = INT64_MAX,
+		.line = 20,
+	};
+	return image;
+}
+
+/* Makes a record one of data that goes to an address of IPv4, or of IPv6 where ipv6 is not NULL. */
+static inline void fixture_send(struct fixture_record *r, const __u8 *ipv6, uint16_t port)
+{
+	static const __u8 ipv4[16] = {[10] = 0xff, 0xff, 203, 0, 113, 9};
+	struct record_access *a = (struct record_access *)r->bytes;
+
+	a->file = (struct object_id){0};
+	a->file_size = a->path_bytes = a->path_count = 0;
+	a->file_mode = 0;
+	a->header.size = sizeof(*a);
+	r->size = sizeof(*a);
+	a->operations = OPERATION_BIT(OPERATION_SEND);
+	a->hook = HOOK_SOCKET_SENDMSG;
+	a->reason = a->wanted == VERDICT_ALLOW ? REASON_AGREED : REASON_NOT_AGREED;
+	memcpy(a->peer.address, ipv6 ? ipv6 : ipv4, sizeof(a->peer.address));
+	a->peer.port = port;
+	a->peer.family = ipv6 ? AF_INET6 : AF_INET;
+	a->peer.type = SOCK_STREAM;
+	a->peer.protocol = IPPROTO_TCP;
 }
 
 /* A file that mounts_new reads: the root on 8:1, /srv on 8:2, and a bind of a part of 8:3. */

@@ -205,6 +205,30 @@ static void limits_hold_to_the_one(void **state)
 		1);
 }
 
+static void limits_of_agreements_hold_to_the_one(void **state)
+{
+	static const char before[] = "stores: {s: {paths: [/srv/records]}}\nroles: {r: {users: [root]}}\n"
+				     "grants: [{role: r, store: s, access: [read]}]\nagreements:\n";
+	static const char one[] = "stores: {s: {paths: [/srv/records]}}\nroles: {r: {users: [root]}}\n"
+				  "grants: [{role: r, store: s, access: [read]}]\n"
+				  "agreements:\n  a:\n    stores: [s]\n    to:\n";
+	int rc;
+
+	(void)state;
+	assert_int_equal(
+		limit_findings(before, "  a*: {stores: [s], to: [192.0.2.1]}\n", AGREEMENTS_MAX, "", &rc), 0);
+	assert_int_equal(rc, 0);
+	/* Each has an endpoint: these are too many, too. */
+	assert_int_equal(
+		limit_findings(before, "  a*: {stores: [s], to: [192.0.2.1]}\n", AGREEMENTS_MAX + 1, "", &rc),
+		2);
+	assert_int_equal(rc, -EINVAL);
+	assert_int_equal(limit_findings(one, "      - 192.0.2.*\n", ENDPOINTS_MAX, "", &rc), 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(limit_findings(one, "      - 192.0.2.1:1*\n", ENDPOINTS_MAX + 1, "", &rc), 1);
+	assert_int_equal(rc, -EINVAL);
+}
+
 static void a_hundred_thousand_users_fit(void **state)
 {
 	static const char before[] = "stores:\n  s: {paths: [/srv/records]}\nroles:\n  r:\n    users:\n";
@@ -361,6 +385,7 @@ int main(void)
 		cmocka_unit_test(members_are_sorted_and_once),
 		cmocka_unit_test(truth_values_are_suggested),
 		cmocka_unit_test(limits_hold_to_the_one),
+		cmocka_unit_test(limits_of_agreements_hold_to_the_one),
 		cmocka_unit_test(a_hundred_thousand_users_fit),
 		cmocka_unit_test(directories_are_read_in_order),
 		cmocka_unit_test(unreadable_files_are_findings),

@@ -105,6 +105,23 @@ static void radiologists_look_and_leave_alone(void **state)
 	policy_image_free(image);
 }
 
+static void images_go_to_the_partner_alone(void **state)
+{
+	struct policy_image *image = compile("policies/imaging-dicom.yaml");
+	struct peer peer = {{[10] = 0xff, 0xff, 203, 0, 113, 17}, 11112, PROTOCOL_TCP, 2, SOCKET_STREAM};
+	struct role_set server = {{1 << 0}}, radiologist = {{1 << 1}};
+	uint32_t imaging = store_id(image, "imaging"), index = store_id(image, "imaging-index");
+
+	(void)state;
+	assert_string_equal(image->agreements[0].name, "teleradiology");
+	assert_int_equal(policy_explain_egress(image, &server, imaging, &peer, 0), 0);
+	assert_int_equal(policy_explain_egress(image, &server, index, &peer, 0), POLICY_NO_GRANT);
+	assert_int_equal(policy_explain_egress(image, &radiologist, imaging, &peer, 0), POLICY_NO_GRANT);
+	peer.address[15] = 32;
+	assert_int_equal(policy_explain_egress(image, &server, imaging, &peer, 0), POLICY_NO_GRANT);
+	policy_image_free(image);
+}
+
 static void departments_stay_apart(void **state)
 {
 	struct policy_image *image = compile("policies/fileserver-departments.yaml");
@@ -129,6 +146,7 @@ int main(void)
 		cmocka_unit_test(every_example_compiles),
 		cmocka_unit_test(only_the_server_reads_the_database),
 		cmocka_unit_test(radiologists_look_and_leave_alone),
+		cmocka_unit_test(images_go_to_the_partner_alone),
 		cmocka_unit_test(departments_stay_apart),
 	};
 

@@ -134,6 +134,31 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static bool second_sent(uint32_t instance, uint8_t store, uint16_t port)
+{
+	struct record_access a = access_by(instance, MECHANISM_LSM, 5, 0);
+
+	a.operations = OPERATION_BIT(OPERATION_SEND);
+	a.hook = HOOK_SOCKET_SENDMSG;
+	a.store = store;
+	a.peer.port = port;
+	return twice_is_second(twice, &a);
+}
+
+/* What is sent has no file: whereto tells one from another. Each store's data has a record. */
+static void test_sent(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_false(second_sent(8, 0, 443));
+		assert_false(second_sent(8, 1, 443));
+		assert_true(second_sent(7, 0, 443));
+		assert_true(second_sent(7, 1, 443));
+	}
+	assert_false(second_sent(8, 0, 443));
+	assert_false(second_sent(7, 0, 80));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +168,7 @@ int main(void)
 		T(test_three_loads),
 		T(test_only_the_same_access),
 		T(test_one_load),
+		T(test_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

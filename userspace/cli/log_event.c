@@ -148,6 +148,8 @@ static const char *operation(const json_t *root)
 		return named;
 	if (class == 1001 && activity > 0 && (size_t)activity < sizeof(file) / sizeof(file[0]))
 		return file[activity];
+	if (class == 4001 && (activity == 1 || activity == 6))
+		return activity == 1 ? "connect" : "send";
 	switch (class) {
 	case 1003:
 		return "kernel";
@@ -173,12 +175,32 @@ static const char *verdict(const json_t *root)
 	return action >= 1 && (size_t)action <= N_VERDICTS ? verdicts[action - 1] : "";
 }
 
+/* "203.0.113.9:443" of dst_endpoint; NULL where it has no address. */
+static char *whereto(const json_t *root)
+{
+	const char *ip = text(root, "dst_endpoint.ip");
+	const json_t *port = member(root, "dst_endpoint.port");
+	struct buf b = {0};
+
+	if (!*ip)
+		return NULL;
+	buf_printf(&b, port && strchr(ip, ':') ? "[%s]" : "%s", ip);
+	if (port)
+		buf_printf(&b, ":%lld", (long long)json_integer_value(port));
+	return b.data;
+}
+
+static int64_t number(const json_t *root, const char *dotted)
+{
+	return (int64_t)json_integer_value(member(root, dotted));
+}
+
 void log_event_parse(uint64_t index, const uint8_t *entry, size_t n, struct log_event *ret_event)
 {
 	struct log_event e = {.index = index};
 	const json_t *root = e.root = json_loadb((const char *)entry, n, 0, NULL);
 
-	e.time_ms = (int64_t)json_integer_value(member(root, "time"));
+	e.time_ms = number(root, "time");
 	e.verdict = verdict(root);
 	e.user = either(either(text(root, "actor.user.name"), text(root, "actor.user.uid")),
 			text(root, "actor.process.user.name"));
@@ -186,13 +208,14 @@ void log_event_parse(uint64_t index, const uint8_t *entry, size_t n, struct log_
 	e.store = either(text(root, "unmapped.muniment.store"), text(root, "policy.name"));
 	e.program = either(either(text(root, "actor.process.file.path"), text(root, "actor.process.path")),
 			   text(root, "actor.process.name"));
-	e.path = either(either(text(root, "file.path"), text(root, "process.file.path")),
-			text(root, "message"));
-	e.repeats = member(root, "unmapped.muniment.repeats")
-			    ? (int64_t)json_integer_value(member(root, "unmapped.muniment.repeats"))
-			    : -1;
-	e.bytes_read = (int64_t)json_integer_value(member(root, "unmapped.muniment.bytes_read"));
-	e.bytes_written = (int64_t)json_integer_value(member(root, "unmapped.muniment.bytes_written"));
+	e.whereto = whereto(root);
+	e.path = e.whereto ? e.whereto
+			   : either(either(text(root, "file.path"), text(root, "process.file.path")),
+				    either(text(root, "dst_endpoint.name"), text(root, "message")));
+	e.repeats =
+		member(root, "unmapped.muniment.repeats") ? number(root, "unmapped.muniment.repeats") : -1;
+	e.bytes_read = number(root, "unmapped.muniment.bytes_read");
+	e.bytes_written = number(root, "unmapped.muniment.bytes_written");
 	e.alert = json_is_true(member(root, "is_alert"));
 	*ret_event = e;
 }
@@ -200,7 +223,9 @@ void log_event_parse(uint64_t index, const uint8_t *entry, size_t n, struct log_
 void log_event_free(struct log_event *e)
 {
 	json_decref(e->root);
+	free(e->whereto);
 	e->root = NULL;
+	e->whereto = NULL;
 }
 
 static bool any_is(const json_t *root, const char *wanted, const char *const *paths)

@@ -42,6 +42,7 @@ struct log_event {
 	uint64_t index;
 	int64_t time_ms;
 	const char *verdict, *user, *operation, *store, *program, *path; /* borrowed from root, "" for none */
+	char *whereto;	 /* path, of what went to an address: ours; else NULL */
 	int64_t repeats; /* of an entry that counts accesses like one before it; -1: it is one access */
 	int64_t bytes_read, bytes_written;
 	bool alert;

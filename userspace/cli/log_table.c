@@ -88,7 +88,8 @@ static void add_counts(struct buf *out, const struct log_event *e)
 	if (e->bytes_read)
 		buf_printf(out, "  %lld bytes read", (long long)e->bytes_read);
 	if (e->bytes_written)
-		buf_printf(out, "  %lld bytes written", (long long)e->bytes_written);
+		buf_printf(out, "  %lld bytes %s", (long long)e->bytes_written,
+			   strcmp(e->operation, "send") == 0 ? "sent" : "written");
 }
 
 void log_table_row(struct buf *out, const struct log_event *e, const uint8_t *entry, size_t n, bool colour)

@@ -40,20 +40,52 @@ void keeper_probe(struct keeper *k, uint64_t now_ns)
 		tell_canary(k, canary == KERNEL_CANARY_SILENT);
 }
 
+static void tell_missed(struct keeper *k, const struct kernel_counters *now)
+{
+	uint64_t runs = now->missed_runs - k->counters.missed_runs,
+		 labels = now->missed_labels - k->counters.missed_labels;
+	struct buf *b;
+
+	if (!runs)
+		return;
+	b = recorder_event(k->recorder, OCSF_MISSED_RUNS,
+			   runs > labels ? "the kernel skipped a program of ours: accesses may have gone "
+					   "undecided"
+					 : "the kernel skipped a program of ours: what somebody received may "
+					   "have left no label on him");
+	json_u64(b, "count", runs);
+	json_u64(b, "labels", labels);
+	keeper_event_end(k);
+	/* A link out of a store may be among them: the scan finds files of several names. */
+	if (runs > labels)
+		keeper_reload(k, "a program that the kernel skipped", false);
+}
+
+/* Their sender's call had passed, by an address that is not the one that they were going to. */
+static void tell_dropped(struct keeper *k, const struct kernel_counters *now)
+{
+	uint64_t dropped = now->counters[COUNTER_DROPPED] - k->counters.counters[COUNTER_DROPPED];
+	struct buf *b;
+
+	if (!dropped)
+		return;
+	b = recorder_event(
+		k->recorder, OCSF_PACKETS_DROPPED,
+		"packets with records were dropped, as no agreement covers where they were going: by "
+		"address translation, a source route, or an agreement that has ended since");
+	json_u64(b, "count", dropped);
+	keeper_event_end(k);
+}
+
 static void watch_counters(struct keeper *k)
 {
 	struct kernel_counters now;
-	struct buf *b;
 
 	if (kernel_count(k->kernel, &now))
 		return;
-	if (k->counters_known && now.missed_runs > k->counters.missed_runs) {
-		b = recorder_event(k->recorder, OCSF_MISSED_RUNS,
-				   "the kernel skipped a program of ours: accesses may have gone undecided");
-		json_u64(b, "count", now.missed_runs - k->counters.missed_runs);
-		keeper_event_end(k);
-		/* A link out of a store may be among them: the scan finds files of several names. */
-		keeper_reload(k, "a program that the kernel skipped", false);
+	if (k->counters_known) {
+		tell_missed(k, &now);
+		tell_dropped(k, &now);
 	}
 	k->counters = now;
 	k->counters_known = true;
@@ -123,6 +155,8 @@ void keeper_watch(struct keeper *k)
 		keeper_reload(k, "a change of users or groups", false);
 	}
 	kernel_own_cgroups(k->kernel);
+	if (kernel_age_agreements(k->kernel, ocsf_policy(recorder_ocsf(k->recorder))))
+		log_debug("agreements cannot be held against the clock: %m");
 	watch_stores(k);
 	watch_counters(k);
 }

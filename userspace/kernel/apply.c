@@ -77,6 +77,9 @@ static int clear_idle_slot(struct filling *f)
 		err = clear_slot(skel->maps.stores_by_object, offsetof(struct object_key, slot), f->slot);
 	if (!err)
 		err = clear_slot(skel->maps.rules_by_device, offsetof(struct device_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.endpoints_by_network, offsetof(struct network_key, slot),
+				 f->slot);
 	for (uint32_t i = 0; !err && i < STORE_IDS; i++) {
 		uint32_t index = f->slot * STORE_IDS + i;
 
@@ -430,6 +433,8 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 		err = kernel_fill_libraries(k, image, f.slot);
 	if (!err)
 		err = fill_stores(&f);
+	if (!err)
+		err = kernel_fill_egress(k, image, f.slot);
 	if (!err)
 		err = fill_own(&f);
 	if (!err)

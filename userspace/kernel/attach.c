@@ -40,6 +40,8 @@ struct table_row {
 #define CHECKED	     0x4	/* what it tells is checked at each use, too: skipping it does no harm */
 #define SINCE_LATER  0x8	/* not every kernel has the hook; those without ask another of ours */
 #define BESIDE	     0x10	/* a program of the root cgroup, beside the mechanism */
+#define PRIVILEGED   0x20	/* takes more to attach than the daemon keeps: CAP_NET_ADMIN */
+#define LABELS	     0x40	/* only labels, and decides nothing */
 #define ARGUMENTS(n) ((n) << 8) /* which the kernel's hook must have; other shapes have other programs */
 
 /* Programs of the LSM type are never skipped: their missed runs are always 0. */
@@ -67,6 +69,12 @@ static const struct table_row table[] = {
 	{"ptrace and memory of others", BY(LSM), PREVENTS, PROGRAM(lsm__ptrace_access_check)},
 	{"being traced", BY(LSM), PREVENTS, PROGRAM(lsm__ptrace_traceme)},
 	{"core dump", BY(LSM), PREVENTS, PROGRAM(lsm__cred_prepare)},
+	{"send", BY(LSM), PREVENTS, PROGRAM(lsm__socket_sendmsg)},
+	{"connect", BY(LSM), PREVENTS, PROGRAM(lsm__socket_connect)},
+	{"receive", BY(LSM), PREVENTS, PROGRAM(lsm__socket_recvmsg)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__socket_getsockopt)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__unix_may_send)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__inet_csk_clone)},
 	{"signals to the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__task_kill)},
 	{"signals by descriptor", BY(LSM), PREVENTS, PROGRAM(lsm__file_send_sigiotask)},
 	{"priority of the monitor", BY(LSM), PREVENTS, PROGRAM(lsm__task_setnice)},
@@ -105,6 +113,12 @@ static const struct table_row table[] = {
 	{"ptrace and memory of others", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__ptrace_access_check)},
 	{"being traced", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__ptrace_traceme)},
 	{"core dump", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__prepare_creds)},
+	{"send", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__socket_sendmsg)},
+	{"connect", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__socket_connect)},
+	{"receive", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__socket_recvmsg)},
+	{NULL, BY(FMOD_RET), 0, PROGRAM(fmod_ret__socket_getsockopt)},
+	{NULL, BY(FMOD_RET), 0, PROGRAM(fmod_ret__unix_may_send)},
+	{NULL, BY(FMOD_RET), LABELS, PROGRAM(fentry__inet_csk_clone)},
 	{"signals to the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__task_kill)},
 	{"signals by descriptor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__file_send_sigiotask)},
 	{"priority of the monitor", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__task_setnice)},
@@ -121,8 +135,10 @@ static const struct table_row table[] = {
 	{"modules and kexec from memory", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__kernel_load_data)},
 	{"the kernel's memory", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__locked_down)},
 	{"kernel settings", BY(LSM) | BY(FMOD_RET) | BY(TRACING), PREVENTS | BESIDE, PROGRAM(cgroup__sysctl)},
+	{"packets", BY(LSM) | BY(FMOD_RET), PREVENTS | BESIDE | PRIVILEGED, PROGRAM(cgroup__egress)},
+	{NULL, BY(LSM) | BY(FMOD_RET), BESIDE | PRIVILEGED, PROGRAM(cgroup__ingress)},
 	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), CHECKED, PROGRAM(tracing__cgroup_attach_task)},
-	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), 0, PROGRAM(tracing__process_fork)},
+	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), LABELS, PROGRAM(tracing__process_fork)},
 	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
 	{"io_uring", BY(TRACING), 0, PROGRAM(tracing__io_uring_complete)},
 	{NULL, NET, 0, PROGRAM(net__sys_exit)},
@@ -140,16 +156,26 @@ static const struct table_row table[] = {
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__exit_mmap)},
-	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fexit__pipe_read)},
-	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fexit__anon_pipe_read)},
-	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__splice_file_to_pipe)},
-	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__pipe_double_lock)},
-	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__do_splice)},
-	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__do_splice)},
-	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fentry__do_tee)},
-	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__do_tee)},
-	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fentry__vmsplice)},
-	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER, PROGRAM(fentry__vmsplice_compat)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fexit__pipe_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fexit__anon_pipe_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__inet_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__inet6_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__unix_stream_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__unix_dgram_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__tcp_splice_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__unix_stream_splice_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fentry__skb_splice_bits)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fentry__inet_sendpage)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fentry__unix_stream_sendpage)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__sk_destruct)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fentry__splice_file_to_pipe)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__pipe_double_lock)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fentry__do_splice)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__do_splice)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fentry__do_tee)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__do_tee)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fentry__vmsplice)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fentry__vmsplice_compat)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__free_pipe_info)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__close)},
 };
@@ -337,28 +363,31 @@ static void take_over(struct kernel *k)
 	__atomic_store_n(&control->oldest, k->instance, __ATOMIC_SEQ_CST);
 }
 
-static int attach_rows(struct kernel *k, unsigned rows)
+static int attach_rows(struct kernel *k, unsigned rows, unsigned privileged)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < N_ROWS && !err; i++)
-		if (table[i].mechanisms & rows && bpf_program__autoload(program_of(k->skel, &table[i])))
+		if (table[i].mechanisms & rows && (table[i].flags & PRIVILEGED) == privileged &&
+		    bpf_program__autoload(program_of(k->skel, &table[i])))
 			err = attach_row(k, &table[i]);
 	return err;
 }
 
-void kernel_attach_net(struct kernel *k)
+int kernel_attach_privileged(struct kernel *k)
 {
-	if (!k->net || !attach_rows(k, NET))
-		return;
-	log_warn("accesses that this kernel lets pass while it preempts a program will be counted, not "
-		 "stopped");
-	k->net = false;
+	if (k->net && attach_rows(k, NET, 0)) {
+		log_warn("accesses that this kernel lets pass while it preempts a program will be counted, "
+			 "not "
+			 "stopped");
+		k->net = false;
+	}
+	return attach_rows(k, 1u << k->mechanism, PRIVILEGED);
 }
 
 int kernel_attach(struct kernel *k)
 {
-	int err = attach_rows(k, 1u << k->mechanism);
+	int err = attach_rows(k, 1u << k->mechanism, 0);
 
 	if (err)
 		return err;
@@ -401,11 +430,12 @@ const struct kernel_serving *kernel_serving(const struct kernel *k, unsigned *re
 }
 
 /* Times the kernel skipped a program of ours, because another task was preempted within it, and nothing makes
- * up for that. */
-uint64_t kernel_missed_runs(const struct kernel *k)
+ * up for that; *ret_labels: of these, programs that only label. */
+uint64_t kernel_missed_runs(const struct kernel *k, uint64_t *ret_labels)
 {
 	uint64_t missed = 0;
 
+	*ret_labels = 0;
 	for (size_t i = 0; i < N_ROWS; i++) {
 		struct bpf_prog_info info = {0};
 		__u32 size = sizeof(info);
@@ -413,8 +443,10 @@ uint64_t kernel_missed_runs(const struct kernel *k)
 		if (!bpf_program__autoload(program_of(k->skel, &table[i])) || table[i].flags & CHECKED ||
 		    (k->net && table[i].flags & NETTED))
 			continue;
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program_of(k->skel, &table[i])), &info, &size))
-			missed += info.recursion_misses;
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program_of(k->skel, &table[i])), &info, &size))
+			continue;
+		missed += info.recursion_misses;
+		*ret_labels += table[i].flags & LABELS ? info.recursion_misses : 0;
 	}
 	return missed;
 }

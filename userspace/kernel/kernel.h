@@ -43,7 +43,8 @@ struct kernel_serving {
 struct kernel_counters {
 	uint64_t sequence; /* sum over all CPUs of numbers given to records */
 	uint64_t counters[COUNTER_END];
-	uint64_t missed_runs; /* times the kernel skipped one of our programs, and nothing made up for it */
+	uint64_t missed_runs;	/* times the kernel skipped one of our programs, and nothing made up for it */
+	uint64_t missed_labels; /* of these, programs that label and decide nothing */
 };
 
 enum kernel_canary { KERNEL_CANARY_OK, KERNEL_CANARY_SILENT, KERNEL_CANARY_UNTESTED };
@@ -117,6 +118,10 @@ void kernel_window(struct kernel *k, uint64_t until_boot_ns);
  */
 typedef void (*kernel_record_fn)(void *ctx, const void *record);
 int kernel_held(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct held */
+
+/* Agreements end when their day comes, though the clock was set since the policy was applied; never later than it said
+ * then. image: the policy in force. 0 or -errno. */
+int kernel_age_agreements(struct kernel *k, const struct policy_image *image);
 
 /* Hands each process that may hold data of stores to fn. 0 or -errno. */
 int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct labelled */

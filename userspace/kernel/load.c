@@ -285,7 +285,9 @@ int kernel_open(const struct kernel_options *options, struct kernel **ret_kernel
 		goto fail;
 	claim(k);
 	own_name_objects(k);
-	kernel_attach_net(k);
+	err = kernel_attach_privileged(k);
+	if (err)
+		goto fail;
 	kernel_tell_serving(k);
 	*ret_kernel = k;
 	*ret_adopted = earlier != 0;
@@ -404,7 +406,7 @@ int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
 			sum.counters[c] += states[i].counters[c];
 	}
 	free(states);
-	sum.missed_runs = kernel_missed_runs(k);
+	sum.missed_runs = kernel_missed_runs(k, &sum.missed_labels);
 	*ret_counters = sum;
 	return 0;
 }

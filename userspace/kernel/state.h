@@ -102,13 +102,14 @@ static inline uint64_t kernel_clock_ns(clockid_t clock)
 void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel);
 
 /*
- * Attaches the net below fmod_ret, which says nothing before take-over. While privileges last: Debian's
- * kernel.perf_event_paranoid = 3 wants CAP_SYS_ADMIN for perf's tracepoints.
+ * Attaches what takes privileges that the daemon gives up, and what says nothing before take-over: programs at packets
+ * (CAP_NET_ADMIN), and the net below fmod_ret, as Debian's kernel.perf_event_paranoid = 3 wants CAP_SYS_ADMIN for perf's
+ * tracepoints. 0 or -errno, which was told.
  */
-void kernel_attach_net(struct kernel *k);
+int kernel_attach_privileged(struct kernel *k);
 
 void kernel_tell_serving(struct kernel *k);
-uint64_t kernel_missed_runs(const struct kernel *k);
+uint64_t kernel_missed_runs(const struct kernel *k, uint64_t *ret_labels);
 
 /* --- identify.c --- */
 
@@ -128,6 +129,11 @@ int kernel_iterate(const struct bpf_program *program, size_t size, kernel_record
 int kernel_deal_labels(struct kernel *k, struct policy_image *image);
 /* The bits of a set of stores, which has a bit for the index of each. */
 uint64_t kernel_labels_of(const struct policy_image *image, uint64_t stores);
+
+/* --- egress.c --- */
+
+/* What the image's agreements say, for a slot whose networks are cleared. Labels have been dealt. 0 or -errno. */
+int kernel_fill_egress(struct kernel *k, const struct policy_image *image, uint32_t slot);
 
 /* --- programs.c --- */
 

@@ -3,9 +3,11 @@
 #include "pipeline/decode.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define OPERATIONS_ALL ((1u << OPERATION_END) - 2)
 #define CONTROL	       OPERATION_BIT(OPERATION_CONTROL)
+#define SEND	       OPERATION_BIT(OPERATION_SEND)
 #define PATH_BYTES_MAX (PATH_LARGE + PATH_NAME)
 
 static enum decode_error check_path(struct record_view *v, const char *path, size_t room)
@@ -29,9 +31,44 @@ static enum decode_error check_path(struct record_view *v, const char *path, siz
 	return DECODE_OK;
 }
 
+bool decode_peer_is_v4(const struct peer *peer)
+{
+	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(peer->address, mapped, sizeof(mapped)) == 0;
+}
+
+/* Only addresses of the internet are told; what sends must say whereto. */
+static bool peer_fits(const struct record_access *a)
+{
+	static const __u8 none[sizeof(a->peer.address)];
+
+	switch (a->peer.family) {
+	case AF_INET:
+		return decode_peer_is_v4(&a->peer);
+	case AF_INET6:
+		return true;
+	default:
+		return (a->peer.family || a->operations != SEND) &&
+		       memcmp(a->peer.address, none, sizeof(none)) == 0;
+	}
+}
+
+static enum decode_error check_peer(const struct record_access *a)
+{
+	bool sends = a->hook == HOOK_SOCKET_CONNECT || a->hook == HOOK_SOCKET_SENDMSG;
+
+	if (sends != (a->operations == SEND))
+		return DECODE_HOOK;
+	if (a->operations == SEND && a->detail > AGREEMENTS_MAX)
+		return DECODE_AGREEMENT;
+	return peer_fits(a) ? DECODE_OK : DECODE_PEER;
+}
+
 static enum decode_error check_access(const struct record_access *a)
 {
-	if (!a->operations || (a->operations != CONTROL && a->operations & ~OPERATIONS_ALL))
+	if (!a->operations ||
+	    (a->operations != CONTROL && a->operations != SEND && a->operations & ~OPERATIONS_ALL))
 		return DECODE_OPERATIONS;
 	if (a->flags & ~RECORD_FLAGS_ALL)
 		return DECODE_FLAGS;
@@ -50,7 +87,7 @@ static enum decode_error check_access(const struct record_access *a)
 	if ((!a->tally.count && (!(a->flags & RECORD_FLAG_FOLDED) || !a->tally.uses)) ||
 	    a->first_ns > a->header.boot_ns)
 		return DECODE_TALLY;
-	return DECODE_OK;
+	return check_peer(a);
 }
 
 /* The kernel side keeps the beginning of an account's path, cut anywhere: the names that are whole count. */
@@ -133,6 +170,8 @@ const char *decode_error_text(enum decode_error error)
 		[DECODE_ENFORCED] = "unknown outcome",
 		[DECODE_REASON] = "unknown reason",
 		[DECODE_TALLY] = "it counts nothing, or from later on",
+		[DECODE_PEER] = "impossible peer",
+		[DECODE_AGREEMENT] = "impossible agreement",
 		[DECODE_PATH] = "malformed path",
 	};
 
@@ -171,6 +210,8 @@ const char *decode_operation_text(unsigned operation)
 
 	if (operation == OPERATION_CONTROL)
 		return "control";
+	if (operation == OPERATION_SEND)
+		return "send";
 	return operation < OPERATION_END ? texts[operation] : NULL;
 }
 
@@ -212,6 +253,9 @@ const char *decode_hook_text(unsigned hook)
 		[HOOK_CGROUP] = "cgroup",
 		[HOOK_CGROUP_ATTACH] = "cgroup_attach",
 		[HOOK_SYSRQ] = "sysrq",
+		[HOOK_SOCKET_CONNECT] = "socket_connect",
+		[HOOK_SOCKET_SENDMSG] = "socket_sendmsg",
+		[HOOK_SOCKET_RECVMSG] = "socket_recvmsg",
 	};
 
 	return hook < HOOK_END ? texts[hook] : NULL;
@@ -244,6 +288,8 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_LIBRARY] = "library",
 		[REASON_COMPARTMENT] = "compartment",
 		[REASON_UNLABELLED] = "unlabelled",
+		[REASON_AGREED] = "agreed",
+		[REASON_NOT_AGREED] = "not_agreed",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

@@ -9,6 +9,7 @@
 #ifndef MUNIMENT_PIPELINE_DECODE_H
 #define MUNIMENT_PIPELINE_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -29,8 +30,10 @@ enum decode_error {
 	DECODE_VERDICT,
 	DECODE_ENFORCED,
 	DECODE_REASON,
-	DECODE_TALLY, /* it stands for nothing, or what it counts began after it */
-	DECODE_PATH,  /* longer than the record, names without end, empty names, a slash in a name */
+	DECODE_TALLY,	  /* it stands for nothing, or what it counts began after it */
+	DECODE_PEER,	  /* no peer where data is sent, or an address that its family does not have */
+	DECODE_AGREEMENT, /* more of them than a policy can have */
+	DECODE_PATH,	  /* longer than the record, names without end, empty names, a slash in a name */
 	DECODE_END
 };
 
@@ -59,6 +62,9 @@ const char *decode_error_text(enum decode_error error);
  * file system holds: any but NUL and '/'.
  */
 void decode_path(const struct record_view *view, struct buf *out);
+
+/* True when the address stands for one of IPv4, also that of a socket of IPv6. */
+bool decode_peer_is_v4(const struct peer *peer);
 
 /* Words for entries; NULL outside the enum. */
 const char *decode_operation_text(unsigned operation);

@@ -39,13 +39,18 @@ static void prepare_heads(struct ocsf *o)
 			"\"status_id\":1,\"status_detail\":\"not granted, only monitored\"",
 	};
 
+	/* A class's first digit is its category. */
 	static const unsigned classes[ABOUT_END] = {
-		[ABOUT_FILE] = 1001, [ABOUT_PROCESS] = 1007, [ABOUT_KERNEL] = 1003};
+		[ABOUT_FILE] = 1001,
+		[ABOUT_PROCESS] = 1007,
+		[ABOUT_KERNEL] = 1003,
+		[ABOUT_NETWORK] = 4001,
+	};
 
 	for (int i = 0; i < OUTCOME_END; i++) {
 		for (int about = 0; about < ABOUT_END; about++) {
-			buf_printf(&o->head[about][i], "{\"class_uid\":%u,\"category_uid\":1,",
-				   classes[about]);
+			buf_printf(&o->head[about][i], "{\"class_uid\":%u,\"category_uid\":%u,",
+				   classes[about], classes[about] / 1000);
 			buf_str(&o->head[about][i], verdicts[i]);
 			prepare_device(o, &o->head[about][i], i != OUTCOME_ALLOWED);
 		}
@@ -55,18 +60,20 @@ static void prepare_heads(struct ocsf *o)
 
 static void prepare_metadata(struct ocsf *o)
 {
-	for (int rich = 0; rich < 2; rich++) {
+	for (int detail = 0; detail < DETAIL_END; detail++) {
 		for (int container = 0; container < 2; container++) {
-			struct buf *b = &o->metadata[rich][container];
+			struct buf *b = &o->metadata[detail][container];
 
 			buf_str(b, ",\"metadata\":{\"version\":\"" OCSF_VERSION
 				   "\",\"product\":{\"name\":\"Muniment\"");
-			if (rich)
+			if (detail == DETAIL_RICH)
 				buf_str(b,
 					",\"vendor_name\":\"Muniment\",\"version\":\"" MUNIMENT_VERSION "\"");
 			buf_str(b, "},\"profiles\":[\"security_control\"");
-			if (rich)
-				buf_str(b, ",\"host\",\"linux/linux_users\"");
+			if (detail != DETAIL_PLAIN)
+				buf_str(b, ",\"host\"");
+			if (detail == DETAIL_RICH)
+				buf_str(b, ",\"linux/linux_users\"");
 			if (container)
 				buf_str(b, ",\"container\"");
 			buf_str(b, "],\"log_source\":\"cpu");
@@ -90,7 +97,7 @@ struct ocsf *ocsf_new(const struct host *host, struct enrich *enrich)
 	for (int i = 0; i < OUTCOME_END; i++)
 		for (int about = 0; about < ABOUT_END; about++)
 			failed |= o->head[about][i].failed;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 2 * DETAIL_END; i++)
 		failed |= o->metadata[i / 2][i % 2].failed;
 	if (!failed)
 		return o;
@@ -106,7 +113,7 @@ void ocsf_free(struct ocsf *o)
 	for (int i = 0; i < OUTCOME_END; i++)
 		for (int about = 0; about < ABOUT_END; about++)
 			buf_free(&o->head[about][i]);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 2 * DETAIL_END; i++)
 		buf_free(&o->metadata[i / 2][i % 2]);
 	for (int i = 0; i < 2; i++)
 		policy_image_free(o->policies[i].image);

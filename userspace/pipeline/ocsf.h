@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ledger entries: one line of OCSF 1.8.0 JSON each. Accesses are file_activity (1001), those to the memory of
- * another process process_activity (1007), the daemon's own doings application_lifecycle (6002).
+ * another process process_activity (1007), data on its way out of the host is network_activity (4001), the
+ * daemon's own doings are application_lifecycle (6002).
  *
  * The order of members is chosen for the ledger, which hashes only what differs from the line before: what
  * stays the same for a host, a policy, a process comes first. struct ocsf owns the prepared pieces and the
@@ -17,6 +18,7 @@
  *				the policy), label (stores whose data the process may hold), and for
  *				denials rule (that of the store, the compartment or the host), wanted, enforced, reason, flags; path_raw
  *				(base64) where the path is not UTF-8
+ *	…, of what is sent	agreement, its purpose and partner where it has them, and rule: its line
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
 #define MUNIMENT_PIPELINE_OCSF_H
@@ -90,6 +92,7 @@ void ocsf_add_label(struct buf *b, const char *key, uint64_t label, const struct
 	X(CANARY_SILENT, "canary_silent", 7, 6, true, false)                                                 \
 	X(CANARY_RECOVERED, "canary_recovered", 6, 2, false, true)                                           \
 	X(MISSED_RUNS, "missed_runs", 99, 5, true, false)                                                    \
+	X(PACKETS_DROPPED, "packets_dropped", 99, 4, true, false)                                            \
 	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
 	X(STORE_MOVED, "store_moved", 99, 5, true, false)                                                    \
 	X(OPEN_BEFORE, "open_before", 99, 2, false, true)                                                    \

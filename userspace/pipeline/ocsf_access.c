@@ -2,8 +2,6 @@
 /* The entry of an access: see ocsf.h for the order of its members. */
 #include "pipeline/ocsf_state.h"
 
-#include <sys/stat.h>
-
 #include "base/b64.h"
 #include "base/json.h"
 
@@ -92,75 +90,6 @@ bool ocsf_is_alert(const struct record_access *access)
 	return outcome_of(access) != OUTCOME_ALLOWED;
 }
 
-static const char *store_name(const struct ocsf_policy *policy, uint32_t store)
-{
-	if (store == STORE_CANARY)
-		return "(canary)";
-	if (store == STORE_UNDETERMINED)
-		return "(undetermined)";
-	if (store == STORE_OWN || store == STORE_OWN_SECRET)
-		return "(monitor)";
-	if (store == STORE_HOST)
-		return "(host)";
-	if (store == STORE_LIBRARY)
-		return "(library)";
-	return policy && store < policy->image->n_stores ? policy->image->stores[store].name : "(unknown)";
-}
-
-static void add_operations(struct buf *b, unsigned operations)
-{
-	ADD_LITERAL(b, ",\"operations\":[");
-	for (unsigned op = OPERATION_LIST; op < OPERATION_END; op++) {
-		if (operations & OPERATION_BIT(op))
-			json_str(b, NULL, decode_operation_text(op));
-	}
-	if (operations & OPERATION_BIT(OPERATION_CONTROL))
-		json_str(b, NULL, decode_operation_text(OPERATION_CONTROL));
-	buf_char(b, ']');
-}
-
-static void add_flags(struct buf *b, unsigned flags)
-{
-	static const struct {
-		unsigned flag;
-		const char *text;
-	} words[] = {
-		{RECORD_FLAG_PATH_CUT, "path_cut"},	  {RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
-		{RECORD_FLAG_MONITOR, "monitor"},	  {RECORD_FLAG_EXE_CHANGED, "exe_changed"},
-		{RECORD_FLAG_NO_CACHE, "no_cache"},	  {RECORD_FLAG_PROGRAM_CHANGED, "program_changed"},
-		{RECORD_FLAG_INTERPRETED, "interpreted"}, {RECORD_FLAG_LIBRARY, "library"},
-	};
-
-	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME | RECORD_FLAG_FOLDED)))
-		return;
-	json_open(b, "flags", '[');
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (flags & words[i].flag)
-			json_str(b, NULL, words[i].text);
-	}
-	json_close(b, ']');
-}
-
-/* Bytes and uses; repeats says that the entry is about accesses like one that has an entry of its own. */
-static void add_tally(struct buf *b, const struct record_access *a)
-{
-	const struct tally *t = &a->tally;
-
-	if (a->flags & RECORD_FLAG_FOLDED)
-		json_u64(b, "repeats", t->count & INT64_MAX);
-	if (!t->uses)
-		return;
-	json_u64(b, "uses", t->uses & INT64_MAX);
-	if (t->read)
-		json_u64(b, "bytes_read", t->read & INT64_MAX);
-	if (t->written)
-		json_u64(b, "bytes_written", t->written & INT64_MAX);
-	if (t->mapped)
-		json_u64(b, "bytes_mapped", t->mapped & INT64_MAX);
-	if (t->unmeasured)
-		json_u64(b, "unmeasured", t->unmeasured & INT64_MAX);
-}
-
 /* OCSF's members for what is more than one event: how many, from when to when. */
 static void add_span(const struct ocsf *o, const struct record_access *a, struct buf *b)
 {
@@ -172,105 +101,11 @@ static void add_span(const struct ocsf *o, const struct record_access *a, struct
 	json_u64(b, "end_time", enrich_wall_ms(o->enrich, a->header.boot_ns) & INT64_MAX);
 }
 
-static void add_raw_path(struct ocsf *o, struct buf *b)
-{
-	struct buf *text = &o->text;
-
-	buf_reset(text);
-	if (!buf_grow(text, B64_SIZE(o->path.len)))
-		return;
-	b64_encode(o->path.data, o->path.len, text->data);
-	json_str(b, "path_raw", text->data);
-}
-
-/* A member "file:line", the place of a rule in the policy. */
-static void add_rule(struct ocsf *o, const char *key, const struct policy_image *image, uint32_t file,
-		     uint32_t line, struct buf *b)
-{
-	const char *path = image->files[file], *slash = strrchr(path, '/');
-
-	buf_reset(&o->text);
-	buf_str(&o->text, slash ? slash + 1 : path);
-	buf_char(&o->text, ':');
-	buf_u64(&o->text, line);
-	json_strn(b, key, o->text.data ? o->text.data : "", o->text.len);
-}
-
-/* The role that does not take a library; NULL for other records. */
-static const struct image_role *role_of(const struct record_access *a, const struct ocsf_policy *policy)
-{
-	return policy && a->store == STORE_LIBRARY && a->detail < policy->image->n_roles
-		       ? &policy->image->roles[a->detail]
-		       : NULL;
-}
-
-static void add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
-			 const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b)
-{
-	const struct image_compartment *compartment = policy ? ocsf_compartment(a, policy->image) : NULL;
-	const struct image_grant *grant = NULL;
-	const struct image_role *role;
-
-	ADD_LITERAL(b, ",\"unmapped\":{\"muniment\":{\"store\":");
-	/* Names of stores are checked by the policy; unknown ones are ours. */
-	buf_char(b, '"');
-	buf_str(b, store_name(policy, a->store));
-	buf_char(b, '"');
-	if (!policy)
-		json_u64(b, "store_id", a->store);
-	add_operations(b, a->operations);
-	/* Of a granted access, the activity tells the hook: 14 is an open, 2 and 3 go through a descriptor.
-	 */
-	if (rich || (a->hook != HOOK_FILE_OPEN && a->hook != HOOK_FILE_PERMISSION))
-		json_str(b, "hook", decode_hook_text(a->hook));
-	json_str(b, "mechanism", decode_mechanism_text(a->mechanism));
-	json_u64(b, "gen", a->policy_generation);
-	if (a->wanted == VERDICT_ALLOW && policy)
-		grant = ocsf_actor_grant(actor, policy, a);
-	if (grant)
-		add_rule(o, "grant", policy->image, grant->file, grant->line, b);
-	else if (compartment)
-		add_rule(o, "rule", policy->image, compartment->file, compartment->line, b);
-	else if (rich && policy && a->store < policy->image->n_stores)
-		add_rule(o, "rule", policy->image, policy->image->stores[a->store].file,
-			 policy->image->stores[a->store].line, b);
-	if (policy && a->store == STORE_HOST && a->root < HOST_ITEMS &&
-	    policy->image->host_rules[a->root].line)
-		add_rule(o, "rule", policy->image, policy->image->host_rules[a->root].file,
-			 policy->image->host_rules[a->root].line, b);
-	role = role_of(a, policy);
-	if (role) {
-		json_str(b, "role", role->name);
-		add_rule(o, "rule", policy->image, role->file, role->line, b);
-	}
-	if (rich) {
-		json_str(b, "wanted", a->wanted == VERDICT_ALLOW ? "allow" : "deny");
-		json_str(b, "enforced", decode_enforced_text(a->enforced));
-		json_str(b, "reason", decode_reason_text(a->reason));
-		if (ocsf_is_guard(a))
-			ocsf_guard_detail(a, b);
-		else
-			json_u64(b, "open_flags", a->open_flags);
-		if (!(a->flags & RECORD_FLAG_NEW_NAME) && !ocsf_is_guard(a))
-			json_u64(b, "file_mode", a->file_mode);
-	}
-	if (a->flags & RECORD_FLAG_NEW_NAME) {
-		ADD_LITERAL(b, ",\"directory\":");
-		ocsf_add_inode(b, &a->file);
-	}
-	if (a->label)
-		ocsf_add_label(b, "label", a->label, policy ? policy->image : NULL);
-	add_tally(b, a);
-	add_flags(b, a->flags);
-	if (!clean_path)
-		add_raw_path(o, b);
-	ADD_LITERAL(b, "}}");
-}
-
 static void add_metadata(const struct ocsf *o, const struct record_access *a, bool rich, bool container,
 			 const char *nonce, struct buf *b)
 {
-	const struct buf *start = &o->metadata[rich][container];
+	enum detail detail = rich ? DETAIL_RICH : ocsf_is_egress(a) ? DETAIL_HOST : DETAIL_PLAIN;
+	const struct buf *start = &o->metadata[detail][container];
 
 	/* Many accesses share a millisecond: this still belongs to what changes least. */
 	ADD_LITERAL(b, ",\"time\":");
@@ -290,6 +125,9 @@ static const char *technique_of(const struct record_access *a)
 {
 	const char *technique = NULL;
 
+	if (ocsf_is_egress(a))
+		return TACTIC("TA0010", "Exfiltration")
+			TECHNIQUE("T1048", "Exfiltration Over Alternative Protocol");
 	if (a->hook == HOOK_MODULE)
 		return TACTIC("TA0003", "Persistence") TECHNIQUE("T1547", "Boot or Logon Autostart Execution")
 			SUB_TECHNIQUE("T1547.006", "Kernel Modules and Extensions");
@@ -323,7 +161,7 @@ static void add_alert(struct ocsf *o, const struct record_view *v, const struct 
 		ADD_LITERAL(b, "}]");
 	}
 	json_open(b, "policy", '{');
-	json_str(b, "name", store_name(policy, a->store));
+	json_str(b, "name", ocsf_store_name(policy, a->store));
 	json_u64_str(b, "version", a->policy_generation);
 	if (policy) {
 		char hex[HEX_SIZE(POLICY_DIGEST_SIZE)];
@@ -337,40 +175,65 @@ static void add_alert(struct ocsf *o, const struct record_view *v, const struct 
 	json_strn(b, "message", o->text.data ? o->text.data : "", o->text.len);
 }
 
+static enum about about_of(const struct record_access *a)
+{
+	if (ocsf_is_egress(a))
+		return ABOUT_NETWORK;
+	if (a->target_tgid)
+		return ABOUT_PROCESS;
+	return ocsf_is_guard(a) ? ABOUT_KERNEL : ABOUT_FILE;
+}
+
+static const char *activity_text(const struct record_access *a)
+{
+	if (ocsf_is_egress(a))
+		return ocsf_egress_activity(a);
+	return ocsf_is_guard(a) ? ocsf_guard_activity(a) : activity_of(a)->text;
+}
+
+/* What it was done to. */
+static void add_object(struct ocsf *o, const struct record_access *a, struct buf *b)
+{
+	if (ocsf_is_egress(a)) {
+		ocsf_egress_object(a, b);
+		return;
+	}
+	if (ocsf_is_guard(a)) {
+		ocsf_guard_object(o, a, b);
+		return;
+	}
+	if (a->target_tgid) {
+		ADD_LITERAL(b, ",\"process\":{\"pid\":");
+		buf_u64(b, a->target_tgid);
+	}
+	buf_add(b, o->file.data, o->file.len);
+	if (a->target_tgid)
+		buf_char(b, '}');
+}
+
 void ocsf_access(struct ocsf *o, const struct record_view *view, const char *nonce, struct buf *out)
 {
 	const struct record_access *a = &view->access;
 	const struct ocsf_policy *policy = ocsf_find_policy(o, a->policy_generation);
 	enum outcome outcome = outcome_of(a);
-	bool rich = outcome != OUTCOME_ALLOWED, clean;
+	bool rich = outcome != OUTCOME_ALLOWED, clean = true;
 	struct actor *actor = ocsf_actor(o, a, rich);
-	const struct buf *head;
+	const struct buf *head = &o->head[about_of(a)][outcome];
 
-	enum about about = a->target_tgid ? ABOUT_PROCESS : ocsf_is_guard(a) ? ABOUT_KERNEL : ABOUT_FILE;
-
-	ocsf_make_path(o, view, policy);
-	clean = ocsf_make_file(o, a, policy, rich);
-	head = &o->head[about][outcome];
+	if (!ocsf_is_egress(a)) {
+		ocsf_make_path(o, view, policy);
+		clean = ocsf_make_file(o, a, policy, rich);
+	}
 	buf_add(out, head->data, head->len);
-	buf_str(out, ocsf_is_guard(a) ? ocsf_guard_activity(a) : activity_of(a)->text);
+	buf_str(out, activity_text(a));
 	buf_add(out, actor->text.data, actor->text.len);
 	if (rich)
 		add_alert(o, view, policy, out);
 	add_span(o, a, out);
-	add_unmapped(o, a, actor, policy, rich, clean, out);
+	ocsf_add_unmapped(o, a, actor, policy, rich, clean, out);
 	add_metadata(o, a, rich, actor->container, nonce, out);
-	if (ocsf_is_guard(a)) {
-		ocsf_guard_object(o, a, out);
-		buf_char(out, '}');
-		out->failed |= o->path.failed | o->text.failed | actor->text.failed;
-		return;
-	}
-	if (a->target_tgid) {
-		ADD_LITERAL(out, ",\"process\":{\"pid\":");
-		buf_u64(out, a->target_tgid);
-	}
-	buf_add(out, o->file.data, o->file.len);
-	buf_str(out, a->target_tgid ? "}}" : "}");
+	add_object(o, a, out);
+	buf_char(out, '}');
 	out->failed |= o->path.failed | o->file.failed | o->text.failed | actor->text.failed;
 }
 
@@ -385,6 +248,37 @@ static void add_printable(struct buf *b, const char *s, size_t n)
 		else
 			buf_char(b, (char)c);
 	}
+}
+
+static void add_guard_text(const struct ocsf *o, const struct record_access *a, struct buf *out)
+{
+	struct buf what = {0};
+
+	buf_printf(out, "%s ", ocsf_guard_verb(a));
+	ocsf_guard_what(o, a, &what);
+	add_printable(out, what.data ? what.data : "", what.len);
+	out->failed |= what.failed;
+	buf_free(&what);
+}
+
+static void add_file_text(const struct ocsf *o, const struct record_access *a,
+			  const struct ocsf_policy *policy, struct buf *out)
+{
+	const struct image_role *role = ocsf_role(a, policy);
+
+	buf_printf(out, "%s ", activity_of(a)->verb);
+	add_printable(out, o->path.data, o->path.len);
+	if (a->store == STORE_LIBRARY) {
+		buf_printf(out, " into a program of the role %s", role ? role->name : "(unknown)");
+		return;
+	}
+	if (a->target_tgid)
+		buf_printf(out, "[%u], which may reach", a->target_tgid);
+	else
+		buf_str(out, " in");
+	buf_printf(out, " store %s", ocsf_store_name(policy, a->store));
+	if (a->reason == REASON_COMPARTMENT)
+		buf_str(out, ", whose data may not meet what the process holds");
 }
 
 void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf *out)
@@ -406,31 +300,14 @@ void ocsf_access_text(struct ocsf *o, const struct record_view *view, struct buf
 	buf_str(out, a->enforced == ENFORCED_DENIED    ? "was denied to "
 		     : a->enforced == ENFORCED_STOPPED ? "was killed on trying to "
 						       : "was not granted but did ");
-	buf_str(out, ocsf_is_guard(a) ? ocsf_guard_verb(a) : activity_of(a)->verb);
-	buf_char(out, ' ');
 	if (ocsf_is_guard(a)) {
-		struct buf what = {0};
-
-		ocsf_guard_what(o, a, &what);
-		add_printable(out, what.data ? what.data : "", what.len);
-		out->failed |= what.failed;
-		buf_free(&what);
+		add_guard_text(o, a, out);
 		return;
 	}
-	add_printable(out, o->path.data, o->path.len);
-	if (a->store == STORE_LIBRARY) {
-		const struct image_role *role = role_of(a, policy);
-
-		buf_printf(out, " into a program of the role %s", role ? role->name : "(unknown)");
-		return;
-	}
-	if (a->target_tgid)
-		buf_printf(out, "[%u], which may reach", a->target_tgid);
+	if (ocsf_is_egress(a))
+		ocsf_egress_text(a, policy, out);
 	else
-		buf_str(out, " in");
-	buf_printf(out, " store %s", store_name(policy, a->store));
-	if (a->reason == REASON_COMPARTMENT)
-		buf_str(out, ", whose data may not meet what the process holds");
-	if (a->flags & RECORD_FLAG_FOLDED)
+		add_file_text(o, a, policy, out);
+	if (a->flags & RECORD_FLAG_FOLDED && a->store != STORE_LIBRARY)
 		buf_printf(out, ", %llu times more", (unsigned long long)a->tally.count);
 }

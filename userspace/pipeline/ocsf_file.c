@@ -35,8 +35,10 @@ void ocsf_make_path(struct ocsf *o, const struct record_view *v, const struct oc
 		decode_path(v, path);
 		return;
 	}
-	if (S_ISFIFO(a->file_mode) && !v->path_count) { /* as the kernel calls it in /proc/PID/fd */
-		buf_printf(path, "pipe:[%llu]", (unsigned long long)a->file.ino);
+	if ((S_ISFIFO(a->file_mode) || S_ISSOCK(a->file_mode)) && !v->path_count) {
+		/* As the kernel calls it in /proc/PID/fd. */
+		buf_printf(path, "%s:[%llu]", S_ISFIFO(a->file_mode) ? "pipe" : "socket",
+			   (unsigned long long)a->file.ino);
 		return;
 	}
 	if (root)

@@ -9,10 +9,13 @@
 #define ACTOR_GRANTS 4
 
 /* What an entry is about: the standard's class. */
-enum about { ABOUT_FILE, ABOUT_PROCESS, ABOUT_KERNEL, ABOUT_END };
+enum about { ABOUT_FILE, ABOUT_PROCESS, ABOUT_KERNEL, ABOUT_NETWORK, ABOUT_END };
 
 /* What became of an access, as the standard's action and disposition tell it. */
 enum outcome { OUTCOME_ALLOWED, OUTCOME_DENIED, OUTCOME_OBSERVED, OUTCOME_END };
+
+/* How much metadata tells: host is the profile that gives device and actor to classes that lack them. */
+enum detail { DETAIL_PLAIN, DETAIL_HOST, DETAIL_RICH, DETAIL_END };
 
 struct ocsf_policy {
 	uint32_t generation;
@@ -60,9 +63,9 @@ struct ocsf {
 	struct enrich *enrich;
 	struct host host;
 	struct buf head[ABOUT_END][OUTCOME_END]; /* from the brace to the device */
-	struct buf metadata[2][2];	/* [rich][container]: from its name to the log source's quote */
-	struct buf device;		/* the rich form, for lifecycle entries */
-	struct ocsf_policy policies[2]; /* the one in force, and the one before */
+	struct buf metadata[DETAIL_END][2]; /* [detail][container]: from its name to the log source's quote */
+	struct buf device;		    /* the rich form, for lifecycle entries */
+	struct ocsf_policy policies[2];	    /* the one in force, and the one before */
 	struct ocsf_policy earlier[OCSF_EARLIER_MAX];
 	unsigned n_earlier; /* ever; the next one's place */
 	ocsf_root_path_fn root_path;
@@ -94,6 +97,33 @@ void ocsf_guard_what(const struct ocsf *o, const struct record_access *a, struct
 void ocsf_guard_object(struct ocsf *o, const struct record_access *a, struct buf *out);
 /* Members of unmapped.muniment. */
 void ocsf_guard_detail(const struct record_access *a, struct buf *out);
+
+/* --- ocsf_egress.c: about data on its way out of the host; a is one for which ocsf_is_egress holds --- */
+
+bool ocsf_is_egress(const struct record_access *a);
+/* Members activity_id and type_uid, with a comma before. */
+const char *ocsf_egress_activity(const struct record_access *a);
+/* What was done, in words: "send data of store … to …". */
+void ocsf_egress_text(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out);
+/* The members dst_endpoint, connection_info, traffic. */
+void ocsf_egress_object(const struct record_access *a, struct buf *out);
+/* Members of unmapped.muniment about the agreement that decided; true when its line is among them. */
+bool ocsf_egress_agreement(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
+			   struct buf *b);
+/* A member `peer` for a record of any other kind: the other side of a socket. */
+void ocsf_add_peer(struct ocsf *o, const struct peer *peer, struct buf *b);
+
+/* --- ocsf_unmapped.c --- */
+
+const char *ocsf_store_name(const struct ocsf_policy *policy, uint32_t store);
+/* The role that does not take a library; NULL for other records. */
+const struct image_role *ocsf_role(const struct record_access *a, const struct ocsf_policy *policy);
+/* A member "file:line", the place of a rule in the policy. */
+void ocsf_add_rule(struct ocsf *o, const char *key, const struct policy_image *image, uint32_t file,
+		   uint32_t line, struct buf *b);
+/* The member itself, with a comma before. policy: NULL when it is not known any more. */
+void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
+		       const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b);
 
 /* --- ocsf_label.c --- */
 

@@ -112,10 +112,11 @@ void recorder_kept(void *recorder, uint64_t index, const void *entry, size_t n)
 	 * account. */
 	if (!json)
 		log_warn("entry %llu above the checkpoint is not readable", (unsigned long long)index);
-	if (json_integer_value(json_object_get(json, "class_uid")) == 1001)
-		keep_access(r, json);
-	else
+	/* All but the daemon's own doings bear the number of a record, whatever their class. */
+	if (json_integer_value(json_object_get(json, "class_uid")) == 6002)
 		keep_own(r, json);
+	else
+		keep_access(r, json);
 	json_decref(json);
 }
 

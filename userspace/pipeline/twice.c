@@ -13,6 +13,7 @@
 
 struct first {
 	struct object_id file;
+	struct peer peer; /* what is sent has no file */
 	uint32_t instance;
 	uint16_t operations;
 	uint8_t hook;
@@ -43,6 +44,7 @@ static struct first first_of(const struct record_access *a)
 {
 	return (struct first){
 		.file = a->file,
+		.peer = a->peer,
 		.instance = a->instance,
 		.operations = a->operations,
 		.hook = a->hook,
@@ -54,7 +56,8 @@ static struct first first_of(const struct record_access *a)
 
 static bool is_second_of(const struct first *first, const struct record_access *a)
 {
-	if (memcmp(&first->file, &a->file, sizeof(a->file)) != 0 || first->operations != a->operations ||
+	if (memcmp(&first->file, &a->file, sizeof(a->file)) != 0 ||
+	    memcmp(&first->peer, &a->peer, sizeof(a->peer)) != 0 || first->operations != a->operations ||
 	    first->hook != a->hook || first->mechanism != a->mechanism || first->wanted != a->wanted ||
 	    first->enforced != a->enforced)
 		return false;
@@ -65,7 +68,10 @@ static bool is_second_of(const struct first *first, const struct record_access *
 
 bool twice_is_second(struct twice *t, const struct record_access *a)
 {
-	const uint64_t thread = a->pid;
+	/* One send has a record for each store whose data goes. */
+	const uint64_t thread = a->operations == OPERATION_BIT(OPERATION_SEND)
+					? (uint64_t)(a->store + 1) << 32 | a->pid
+					: a->pid;
 	bool shared = a->flags & RECORD_FLAG_SHARED, second;
 	struct first *last;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The check of a policy: reads the sources, then limits, names and references, then the host's side
- * (check_reference.c, check_store.c, check_role.c). Goes on after errors, so that an admin sees them all at
- * once, but draws no conclusions from what was unreadable.
+ * (check_reference.c, check_agreement.c, check_store.c, check_role.c). Goes on after errors, so that an admin
+ * sees them all at once, but draws no conclusions from what was unreadable.
  *
  * Owns the policy's lifetime. Called by munimentd, the commands, tests and fuzzers.
  */
@@ -40,6 +40,13 @@ static void free_role(struct policy_role *role)
 	free(role->groups.items);
 }
 
+static void free_agreement(struct policy_agreement *agreement)
+{
+	free(agreement->store_names);
+	free(agreement->role_names);
+	free(agreement->endpoints);
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)
@@ -66,6 +73,9 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_compartments; i++)
 		free(policy->compartments[i].names);
 	free(policy->compartments);
+	for (size_t i = 0; i < policy->n_agreements; i++)
+		free_agreement(&policy->agreements[i]);
+	free(policy->agreements);
 	free(policy->memberships);
 	findings_free(&policy->findings);
 	free(policy);
@@ -101,6 +111,26 @@ static struct policy_place first_beyond(const struct policy *policy, size_t max,
 	return at;
 }
 
+static bool check_agreement_limits(struct checker *ck)
+{
+	const struct policy *policy = ck->policy;
+	struct policy_place at = {.file = POLICY_NO_FILE};
+	size_t endpoints = 0;
+	bool good;
+
+	if (policy->n_agreements > AGREEMENTS_MAX)
+		at = policy->agreements[AGREEMENTS_MAX].name.at;
+	good = check_limit(ck, policy->n_agreements, AGREEMENTS_MAX, "agreements", at);
+	for (size_t i = 0; i < policy->n_agreements; i++) {
+		size_t here = policy->agreements[i].n_endpoints;
+
+		if (endpoints <= ENDPOINTS_MAX && endpoints + here > ENDPOINTS_MAX)
+			at = policy->agreements[i].name.at;
+		endpoints += here;
+	}
+	return check_limit(ck, endpoints, ENDPOINTS_MAX, "endpoints in agreements", at) && good;
+}
+
 static bool check_limits(struct checker *ck)
 {
 	const struct policy *policy = ck->policy;
@@ -120,6 +150,7 @@ static bool check_limits(struct checker *ck)
 	if (policy->n_compartments > POLICY_WALLS_MAX)
 		at = policy->compartments[POLICY_WALLS_MAX].at;
 	good &= check_limit(ck, policy->n_compartments, POLICY_WALLS_MAX, "compartments", at);
+	good &= check_agreement_limits(ck);
 	for (size_t i = 0; i < policy->n_stores; i++) {
 		if (paths <= POLICY_PATHS_MAX && paths + policy->stores[i].n_paths > POLICY_PATHS_MAX)
 			at = policy->stores[i].name.at;
@@ -171,6 +202,7 @@ int policy_check(struct policy *policy, const struct policy_env *env)
 		check_present(&ck);
 	if (check_limits(&ck)) {
 		check_references(&ck, complete);
+		check_agreements(&ck);
 		check_stores(&ck);
 		check_roles(&ck);
 		check_host(&ck);

@@ -23,6 +23,9 @@ void check_references(struct checker *ck, bool complete);
 /* Paths, system directories, the daemon's own, overlaps. */
 void check_stores(struct checker *ck);
 
+/* Do agreements let anything go? */
+void check_agreements(struct checker *ck);
+
 /* Users, groups, programs; fills policy->memberships. */
 void check_roles(struct checker *ck);
 void check_host(struct checker *ck);

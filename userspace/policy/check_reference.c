@@ -3,40 +3,47 @@
  * Holds the parts of a policy against each other: names defined twice, grants to nobody, roles that nothing
  * uses.
  *
- * Fills in the grants' indices. Called by policy_check, after the limits: the loops here are over pairs.
+ * Fills in the grants' indices, and the stores and roles of compartments and agreements. Called by
+ * policy_check, after the limits: the loops here are over pairs.
  */
 #include <string.h>
 
 #include "base/suggest.h"
 #include "policy/check.h"
 
-/* Within one file the tree has found them already. */
+/* Reports a name that stands in two files; within one the tree has found it already. */
+static bool check_name(struct checker *ck, const struct policy_word *before, const struct policy_word *name,
+		       const char *what)
+{
+	if (before->at.file == name->at.file || strcmp(before->text, name->text) != 0)
+		return false;
+	finding_other(finding_add(ck->findings, POLICY_DUPLICATE_NAME, name->at,
+				  "the %s \"%s\" is defined in two files", what, name->text),
+		      before->at);
+	return true;
+}
+
 static void check_names(struct checker *ck)
 {
 	const struct policy *policy = ck->policy;
 
 	for (size_t i = 1; i < policy->n_stores; i++) {
 		for (size_t k = 0; k < i; k++) {
-			const struct policy_word *a = &policy->stores[k].name, *b = &policy->stores[i].name;
-
-			if (a->at.file == b->at.file || strcmp(a->text, b->text) != 0)
-				continue;
-			finding_other(finding_add(ck->findings, POLICY_DUPLICATE_NAME, b->at,
-						  "the store \"%s\" is defined in two files", b->text),
-				      a->at);
-			break;
+			if (check_name(ck, &policy->stores[k].name, &policy->stores[i].name, "store"))
+				break;
 		}
 	}
 	for (size_t i = 1; i < policy->n_roles; i++) {
 		for (size_t k = 0; k < i; k++) {
-			const struct policy_word *a = &policy->roles[k].name, *b = &policy->roles[i].name;
-
-			if (a->at.file == b->at.file || strcmp(a->text, b->text) != 0)
-				continue;
-			finding_other(finding_add(ck->findings, POLICY_DUPLICATE_NAME, b->at,
-						  "the role \"%s\" is defined in two files", b->text),
-				      a->at);
-			break;
+			if (check_name(ck, &policy->roles[k].name, &policy->roles[i].name, "role"))
+				break;
+		}
+	}
+	for (size_t i = 1; i < policy->n_agreements; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (check_name(ck, &policy->agreements[k].name, &policy->agreements[i].name,
+				       "agreement"))
+				break;
 		}
 	}
 }
@@ -71,13 +78,39 @@ static size_t resolve_store(struct checker *ck, const struct policy_word *name, 
 	return SIZE_MAX;
 }
 
-static void resolve_compartment(struct checker *ck, struct policy_compartment *compartment, bool complete)
+/* Likewise of a role. */
+static size_t resolve_role(struct checker *ck, const struct policy_word *name, bool complete)
 {
-	for (size_t i = 0; i < compartment->n; i++) {
-		size_t store = resolve_store(ck, &compartment->names[i], complete);
+	for (size_t i = 0; i < ck->policy->n_roles && name->text; i++) {
+		if (strcmp(ck->policy->roles[i].name.text, name->text) == 0)
+			return i;
+	}
+	if (complete && name->text)
+		report_unknown(ck, name, true);
+	return SIZE_MAX;
+}
+
+static uint64_t resolve_stores(struct checker *ck, const struct policy_word *names, size_t n, bool complete)
+{
+	uint64_t stores = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t store = resolve_store(ck, &names[i], complete);
 
 		if (store < STORES_MAX)
-			compartment->stores |= 1ull << store;
+			stores |= 1ull << store;
+	}
+	return stores;
+}
+
+static void resolve_agreement(struct checker *ck, struct policy_agreement *agreement, bool complete)
+{
+	agreement->stores = resolve_stores(ck, agreement->store_names, agreement->n_stores, complete);
+	for (size_t i = 0; i < agreement->n_roles; i++) {
+		size_t role = resolve_role(ck, &agreement->role_names[i], complete);
+
+		if (role < ROLES_MAX)
+			agreement->roles.words[role / 64] |= 1ull << (role % 64);
 	}
 }
 
@@ -85,15 +118,9 @@ static void resolve_grant(struct checker *ck, struct policy_grant *grant, bool c
 {
 	struct policy *policy = ck->policy;
 
-	for (size_t i = 0; i < policy->n_roles && grant->role_name.text; i++) {
-		if (strcmp(policy->roles[i].name.text, grant->role_name.text) != 0)
-			continue;
-		grant->role = i;
-		policy->roles[i].used = true;
-		break;
-	}
-	if (complete && grant->role_name.text && grant->role == SIZE_MAX)
-		report_unknown(ck, &grant->role_name, true);
+	grant->role = resolve_role(ck, &grant->role_name, complete);
+	if (grant->role != SIZE_MAX)
+		policy->roles[grant->role].used = true;
 	grant->store = resolve_store(ck, &grant->store_name, complete);
 	if (grant->store != SIZE_MAX)
 		policy->stores[grant->store].used = true;
@@ -157,7 +184,10 @@ void check_references(struct checker *ck, bool complete)
 	for (size_t i = 0; i < policy->n_grants; i++)
 		resolve_grant(ck, &policy->grants[i], complete);
 	for (size_t i = 0; i < policy->n_compartments; i++)
-		resolve_compartment(ck, &policy->compartments[i], complete);
+		policy->compartments[i].stores = resolve_stores(ck, policy->compartments[i].names,
+								policy->compartments[i].n, complete);
+	for (size_t i = 0; i < policy->n_agreements; i++)
+		resolve_agreement(ck, &policy->agreements[i], complete);
 	for (size_t i = 1; i < policy->n_grants; i++) {
 		if (policy->grants[i].role != SIZE_MAX && policy->grants[i].store != SIZE_MAX)
 			check_duplicate_grant(ck, i);

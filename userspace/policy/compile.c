@@ -294,7 +294,7 @@ int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_compartments(policy, image)) < 0 ||
 	    (rc = copy_roles(policy, image)) < 0 || (rc = build_users(policy, image)) < 0 ||
 	    (rc = build_groups(policy, image)) < 0 || (rc = image_build_programs(policy, image)) < 0 ||
-	    (rc = copy_host(policy, image)) < 0) {
+	    (rc = copy_host(policy, image)) < 0 || (rc = image_build_agreements(policy, image)) < 0) {
 		policy_image_free(image);
 		return rc;
 	}
@@ -315,6 +315,7 @@ void policy_image_free(struct policy_image *image)
 	for (size_t i = 0; i < image->n_roles; i++)
 		free(image->roles[i].name);
 	image_free_programs(image);
+	image_free_agreements(image);
 	free(image->approvers);
 	free(image->files);
 	free(image->stores);

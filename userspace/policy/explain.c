@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers by the kernel's own rules (bpf/decide.h) who may do what under a policy image, and which grant says
- * so.
+ * Answers by the kernel's own rules (bpf/decide.h) who may do what under a policy image, which grant says so, and which
+ * agreement lets data go where.
  *
  * Pure. Called by munimentd to name the rule in events, by the commands and the tests.
  */
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/image.h"
+#include "policy/network.h"
 
 long policy_image_program_by_path(const struct policy_image *image, const char *path)
 {
@@ -126,4 +127,33 @@ int policy_explain(const struct policy_image *image, const struct policy_actor *
 		decision.grant = policy_image_grant(image, &decision.roles, store, (enum operation)op);
 	*ret_decision = decision;
 	return 0;
+}
+
+/* Any of its networks that has the address counts: in the kernel, the longest prefix knows those of shorter ones. */
+static bool agreement_is_about(const struct policy_image *image, uint32_t agreement, const struct peer *peer)
+{
+	for (size_t i = 0; i < image->n_endpoints; i++) {
+		const struct image_endpoint *endpoint = &image->endpoints[i];
+
+		if (endpoint->rules.agreement == agreement &&
+		    network_contains(endpoint->address, endpoint->prefix, peer->address) &&
+		    decide_endpoint(&endpoint->rules, peer))
+			return true;
+	}
+	return false;
+}
+
+long policy_explain_egress(const struct policy_image *image, const struct role_set *roles, uint32_t store,
+			   const struct peer *peer, int64_t now_s)
+{
+	for (size_t i = 0; i < image->n_agreements && store < image->n_stores; i++) {
+		struct agreement_rules rules = image->agreements[i].rules;
+		int64_t expires_s = image->agreements[i].expires_s;
+
+		rules.until_ns = expires_s == INT64_MAX || now_s < expires_s ? ~0ull : 0;
+		if (decide_agreed(&rules, roles, 0) >> store & 1 &&
+		    agreement_is_about(image, (uint32_t)i, peer))
+			return (long)i;
+	}
+	return POLICY_NO_GRANT;
 }

@@ -55,6 +55,8 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(UNKNOWN_STORE, "unknown-store", ERROR)                                                             \
 	X(UNUSED_ROLE, "unused-role", WARNING)                                                               \
 	X(UNUSED_STORE, "unused-store", WARNING)                                                             \
+	X(AGREEMENT_EXPIRED, "agreement-expired", WARNING)                                                   \
+	X(AGREEMENT_LOCAL, "agreement-local", WARNING)                                                       \
 	X(LIMIT_EXCEEDED, "limit-exceeded", ERROR)                                                           \
 	/* the host: paths */                                                                                \
 	X(PATH_RELATIVE, "path-relative", ERROR)                                                             \

@@ -95,6 +95,23 @@ struct image_compartment {
 	uint32_t line;
 };
 
+struct image_agreement { /* its index is agreement_rules' */
+	char *name;
+	char *purpose; /* "" where none is given */
+	char *partner;
+	/* As the map takes them, but for stores, which has a bit for the index of each, and until_ns. */
+	struct agreement_rules rules;
+	int64_t expires_s; /* Unix seconds; INT64_MAX: never */
+	uint32_t file;	   /* index into files */
+	uint32_t line;
+};
+
+struct image_endpoint { /* its index is that in endpoint_list */
+	uint8_t address[16];
+	uint32_t prefix; /* bits */
+	struct endpoint rules;
+};
+
 struct image_rule {    /* where a word of the policy stands */
 	uint32_t file; /* index into files */
 	uint32_t line; /* 0: nowhere, it is the default */
@@ -128,6 +145,10 @@ struct policy_image {
 	size_t n_grants;
 	struct image_compartment *compartments;
 	size_t n_compartments;
+	struct image_agreement *agreements;
+	size_t n_agreements;
+	struct image_endpoint *endpoints;
+	size_t n_endpoints;
 	/* The stores that bits of a label stand for, those of former policies among them; filled in by kernel_apply. */
 	struct label_name labels[STORES_MAX];
 	struct role_set any_user; /* roles without a users condition */
@@ -181,6 +202,10 @@ void image_keep_loaded(struct policy_image *image, const struct policy_image *fo
 int image_build_programs(const struct policy *policy, struct policy_image *image);
 void image_free_programs(struct policy_image *image);
 
+/* For compile.c: fills image->agreements and image->endpoints. 0 or -ENOMEM. */
+int image_build_agreements(const struct policy *policy, struct policy_image *image);
+void image_free_agreements(struct policy_image *image);
+
 /* The index of a program by its canonical path or by stat(2) numbers; -1 when the policy does not name it. */
 long policy_image_program_by_path(const struct policy_image *image, const char *path);
 long policy_image_program_by_inode(const struct policy_image *image, uint64_t dev, uint64_t ino);
@@ -199,5 +224,12 @@ int policy_explain(const struct policy_image *image, const struct policy_actor *
 /* The first grant that lets one of these roles do the operation; POLICY_NO_GRANT for none. */
 long policy_image_grant(const struct policy_image *image, const struct role_set *roles, uint32_t store,
 			enum operation operation);
+
+/*
+ * The first agreement, in the order of the sources, that lets these roles send the store's data to the peer at that
+ * time (Unix seconds); POLICY_NO_GRANT for none. Decided by decide.h.
+ */
+long policy_explain_egress(const struct policy_image *image, const struct role_set *roles, uint32_t store,
+			   const struct peer *peer, int64_t now_s);
 
 #endif

@@ -24,6 +24,7 @@
 #define POLICY_PATH_MAX	 4095 /* bytes */
 #define POLICY_PATHS_MAX 1024 /* of all stores */
 #define POLICY_WALLS_MAX 256  /* compartments */
+#define POLICY_WORD_MAX	 255  /* bytes of a purpose or a partner */
 #define POLICY_DIR	 "/etc/muniment/policy.d"
 
 enum policy_class {
@@ -159,6 +160,34 @@ struct policy_compartment {
 	uint64_t stores; /* a bit for each, by its index */
 };
 
+/* Where an agreement lets data go: "203.0.113.0/24:443". */
+struct policy_endpoint {
+	struct policy_word word;
+	uint8_t address[16]; /* as in struct peer; what lies below the prefix is 0 */
+	uint32_t prefix;     /* bits of address, 0 to 128: of IPv4, 96 more than was written */
+	uint32_t protocols;  /* ENDPOINT_… */
+	uint16_t port_first;
+	uint16_t port_last;
+};
+
+/* What data may leave the host: which, whereto, by whom, for what, until when. */
+struct policy_agreement {
+	struct policy_word name;
+	struct policy_word *store_names;
+	size_t n_stores;
+	struct policy_word *role_names;
+	size_t n_roles;
+	bool roles_given;
+	struct policy_endpoint *endpoints;
+	size_t n_endpoints;
+	struct policy_word purpose; /* recorded; texts NULL: not given */
+	struct policy_word partner;
+	struct policy_word expires; /* "2027-01-01" */
+	int64_t expires_s; /* Unix seconds at which that day begins in UTC: the first at which it is over; INT64_MAX */
+	uint64_t stores; /* a bit for each, by its index */
+	struct role_set roles;
+};
+
 struct policy {
 	struct policy_file *files;
 	size_t n_files;
@@ -176,6 +205,8 @@ struct policy {
 	size_t n_grants;
 	struct policy_compartment *compartments;
 	size_t n_compartments;
+	struct policy_agreement *agreements;
+	size_t n_agreements;
 	struct policy_membership *memberships; /* sorted by gid */
 	size_t n_memberships;
 	struct policy_findings findings;

@@ -65,7 +65,7 @@ static const struct key_spec top_keys[] = {
 	{"grants", KEY_OPTIONAL, read_grants},
 	{"host", KEY_OPTIONAL, read_host},
 	{"compartments", KEY_OPTIONAL, read_compartments},
-	{"agreements", KEY_LATER, NULL},
+	{"agreements", KEY_OPTIONAL, read_agreements},
 	{"training", KEY_LATER, NULL},
 	{"consent", KEY_LATER, NULL},
 	{"copies", KEY_LATER, NULL},

@@ -158,13 +158,7 @@ static void read_role(struct reader *rd, const struct ynode *name, const struct 
 void read_roles(struct reader *rd, const struct ynode *node, void *out)
 {
 	(void)out;
-	if (node->kind != YNODE_MAPPING)
-		read_wrong_type(rd, node, "roles", "a mapping from names to roles");
-	else if (node->n == 0)
-		finding_expect(finding_add(rd->findings, POLICY_EMPTY_LIST, node->at, "roles is empty"),
-			       "at least one role");
-	else
-		read_named(rd, node, "a role", read_role);
+	read_named(rd, node, "roles", "a role", read_role);
 }
 
 static void read_grant_role(struct reader *rd, const struct ynode *node, void *out)

@@ -138,27 +138,14 @@ void read_stores(struct reader *rd, const struct ynode *node, void *out)
 	struct policy *policy = out;
 
 	policy->stores_given = true;
-	if (node->kind != YNODE_MAPPING)
-		read_wrong_type(rd, node, "stores", "a mapping from names to stores");
-	else if (node->n == 0)
-		finding_expect(finding_add(rd->findings, POLICY_EMPTY_LIST, node->at, "stores is empty"),
-			       "at least one store");
-	else
-		read_named(rd, node, "a store", read_store);
+	read_named(rd, node, "stores", "a store", read_store);
 }
 
 static void read_apart(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_compartment *compartment = out;
-	struct policy_word *names, word;
 
-	if (!read_word(rd, node, "a store of the compartment", &word))
-		return;
-	names = read_grow(rd, compartment->names, compartment->n, sizeof(*names));
-	if (!names)
-		return;
-	compartment->names = names;
-	names[compartment->n++] = word;
+	read_further_word(rd, node, "a store of the compartment", &compartment->names, &compartment->n);
 }
 
 static void read_compartment(struct reader *rd, const struct ynode *node, void *out)

@@ -32,8 +32,9 @@ struct key_spec {
 bool read_mapping(struct reader *rd, const struct ynode *node, const char *what, const struct key_spec *specs,
 		  size_t n_specs, void *out);
 
-/* Each name of a mapping from names to mappings (stores, roles). */
-void read_named(struct reader *rd, const struct ynode *node, const char *what,
+/* Each name of a section, which is a mapping from names to mappings and must not be empty. section: "stores", what: "a
+ * store", for messages. */
+void read_named(struct reader *rd, const struct ynode *node, const char *section, const char *what,
 		void (*each)(struct reader *rd, const struct ynode *name, const struct ynode *value));
 
 /* Each item of a list that must not be empty nor hold a word twice. Returns the number of items, 0 when there
@@ -43,6 +44,10 @@ size_t read_list(struct reader *rd, const struct ynode *node, const char *what, 
 
 /* A word: any string, quoted where YAML would take it for something else. */
 bool read_word(struct reader *rd, const struct ynode *node, const char *what, struct policy_word *ret_word);
+
+/* A word more of an array, which grows. */
+void read_further_word(struct reader *rd, const struct ynode *node, const char *what,
+		       struct policy_word **words, size_t *n);
 
 /* One of some words. Returns its index, -1 after a finding of kind id. */
 int read_choice(struct reader *rd, const struct ynode *node, const char *what, enum policy_finding_id id,
@@ -69,6 +74,10 @@ void read_grants(struct reader *rd, const struct ynode *node, void *out);
 void read_user_list(struct reader *rd, const struct ynode *node, const char *what,
 		    struct policy_principals *list);
 void read_host(struct reader *rd, const struct ynode *node, void *out);
+void read_agreements(struct reader *rd, const struct ynode *node, void *out);
+
+/* An item of `to`, into the agreement out. */
+void read_endpoint(struct reader *rd, const struct ynode *node, void *out);
 
 /* A program as a mapping, {path: ..., digest: ...}; without word.text when there is no path. */
 void read_program_mapping(struct reader *rd, const struct ynode *node, struct policy_program *program);

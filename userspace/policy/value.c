@@ -153,9 +153,18 @@ static void check_name(struct reader *rd, const struct ynode *name, const char *
 		finding_suggest(finding, lower);
 }
 
-void read_named(struct reader *rd, const struct ynode *node, const char *what,
+void read_named(struct reader *rd, const struct ynode *node, const char *section, const char *what,
 		void (*each)(struct reader *rd, const struct ynode *name, const struct ynode *value))
 {
+	if (node->kind != YNODE_MAPPING) {
+		finding_expect(finding_add(rd->findings, POLICY_WRONG_TYPE, node->at, "%s is %s", section,
+					   ynode_describe(node)),
+			       "a mapping from names to %s", section);
+		return;
+	}
+	if (node->n == 0)
+		finding_expect(finding_add(rd->findings, POLICY_EMPTY_LIST, node->at, "%s is empty", section),
+			       "one or more");
 	for (size_t i = 0; i + 1 < node->n; i += 2) {
 		if (node->items[i]->kind != YNODE_SCALAR)
 			continue;
@@ -221,6 +230,20 @@ bool read_word(struct reader *rd, const struct ynode *node, const char *what, st
 	}
 	*ret_word = (struct policy_word){node->text, node->at};
 	return true;
+}
+
+void read_further_word(struct reader *rd, const struct ynode *node, const char *what,
+		       struct policy_word **words, size_t *n)
+{
+	struct policy_word word, *grown;
+
+	if (!read_word(rd, node, what, &word))
+		return;
+	grown = read_grow(rd, *words, *n, sizeof(*grown));
+	if (!grown)
+		return;
+	*words = grown;
+	grown[(*n)++] = word;
 }
 
 int read_choice(struct reader *rd, const struct ynode *node, const char *what, enum policy_finding_id id,

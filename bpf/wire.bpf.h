@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Labels on packets, at the root of all cgroups: where they leave a socket and where they come to one. By their addresses
+ * a socket on this host learns whose data it receives, through loopback, and through network namespaces that translate no
+ * addresses. And a packet whose real receiver no agreement covers is dropped: it may be another than the one that the
+ * sender named (address translation, source routes, Linux 6.1's sendfile).
+ */
+#ifndef MUNIMENT_WIRE_BPF_H
+#define MUNIMENT_WIRE_BPF_H
+
+struct packet {
+	u8 from[16]; /* as in struct peer */
+	u8 to[16];
+	u16 from_port;
+	u16 to_port;
+	u32 protocol;
+} __attribute__((aligned(8)));
+
+/* Read at once: what leaves a socket comes to the other one before many others have. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct packet);
+	__type(value, u64);
+} labels_by_packet SEC(".maps");
+
+struct ipv4_header {
+	u8 version_length;
+	u8 tos;
+	u16 length;
+	u16 id;
+	u16 fragment;
+	u8 ttl;
+	u8 protocol;
+	u16 checksum;
+	u32 from;
+	u32 to;
+};
+
+struct ipv6_header {
+	u32 version_flow;
+	u16 length;
+	u8 next;
+	u8 hops;
+	u8 from[16];
+	u8 to[16];
+};
+
+/* Reads the addresses, and the ports where the protocol has some right behind the header. */
+static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ipv6_header six = {};
+	struct ipv4_header *four = (void *)&six;
+	u32 at = sizeof(six);
+
+	if (skb->protocol == __builtin_bswap16(ETHERTYPE_IPV4)) {
+		if (bpf_skb_load_bytes(skb, 0, four, sizeof(*four)))
+			return -1;
+		at = (four->version_length & 15) * 4;
+		packet->protocol = four->protocol;
+		egress__set_ipv4(packet->from, four->from);
+		egress__set_ipv4(packet->to, four->to);
+	} else {
+		if (bpf_skb_load_bytes(skb, 0, &six, sizeof(six)))
+			return -1;
+		packet->protocol = six.next;
+		__builtin_memcpy(packet->from, six.from, sizeof(packet->from));
+		__builtin_memcpy(packet->to, six.to, sizeof(packet->to));
+	}
+	if (packet->protocol == PROTOCOL_TCP || packet->protocol == PROTOCOL_UDP) {
+		bpf_skb_load_bytes(skb, at, &packet->from_port, 4);
+		packet->from_port = __builtin_bswap16(packet->from_port);
+		packet->to_port = __builtin_bswap16(packet->to_port);
+	}
+	return 0;
+}
+
+/* May a packet with data of these stores go there? Who sent it was decided as it did. */
+static __noinline int wire__may_leave(const struct packet *packet, u64 label)
+{
+	struct egress e = {.slot = epoch_slot(maps__epoch()),
+			   .peer.family = AF_INET6,
+			   .peer.protocol = packet->protocol,
+			   .peer.port = packet->to_port,
+			   .roles.words = {~0ull, ~0ull, ~0ull, ~0ull}};
+	struct egress_loop loop = {.e = &e, .label = label};
+
+	if (egress__is_local(packet->to) || !maps__speaks())
+		return 1;
+	__builtin_memcpy(e.peer.address, packet->to, sizeof(e.peer.address));
+	e.peer.type = packet->protocol == PROTOCOL_TCP ? SOCKET_STREAM : SOCKET_DGRAM;
+	loop.list = egress__endpoints(&e);
+	bpf_loop(STORES_MAX, egress__refuses, &loop, 0);
+	if (!loop.denied)
+		return 1;
+	count(COUNTER_DROPPED);
+	return 0;
+}
+
+/* 1: goes on, 0: dropped. */
+static __always_inline int wire__leaves(struct __sk_buff *skb)
+{
+	struct socket_label *label;
+	struct packet packet = {};
+	u64 cookie, sent, *known;
+
+	if (!control.sent)
+		return 1;
+	cookie = bpf_get_socket_cookie(skb);
+	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
+	if (!label || !label->leaves)
+		return 1;
+	if (wire__read(skb, &packet))
+		return 0;
+	sent = label->sent;
+	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
+	if (sent && (!known || sent & ~*known) &&
+	    bpf_map_update_elem(&labels_by_packet, &packet, &sent, BPF_ANY)) {
+		count(COUNTER_NO_CACHE);
+		return 0;
+	}
+	if (label->refused && !egress__is_local(packet.to))
+		return 0;
+	return wire__may_leave(&packet, label->leaves);
+}
+
+static __always_inline int wire__arrives(struct __sk_buff *skb)
+{
+	struct socket_label *label;
+	struct packet packet = {};
+	u64 *known;
+
+	if (!control.sent || wire__read(skb, &packet))
+		return 1;
+	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
+	if (!known)
+		return 1;
+	label = socket__by_cookie(bpf_get_socket_cookie(skb));
+	if (!label)
+		return 0;
+	if (*known & ~label->holds)
+		__sync_fetch_and_or(&label->holds, *known);
+	return 1;
+}
+
+/* A connection is accepted: data may have come to the listening socket with what made it. */
+static __always_inline void wire__accepted(struct sock *sk, const struct request_sock *request)
+{
+	const struct sock_common *asked = &request->__req_common;
+	struct packet packet = {.protocol = PROTOCOL_TCP};
+	u64 *known;
+
+	if (!control.sent)
+		return;
+	if (asked->skc_family == AF_INET) {
+		egress__set_ipv4(packet.from, asked->skc_daddr);
+		egress__set_ipv4(packet.to, asked->skc_rcv_saddr);
+	} else {
+		bpf_probe_read_kernel(packet.from, sizeof(packet.from), &asked->skc_v6_daddr);
+		bpf_probe_read_kernel(packet.to, sizeof(packet.to), &asked->skc_v6_rcv_saddr);
+	}
+	packet.from_port = __builtin_bswap16(asked->skc_dport);
+	packet.to_port = asked->skc_num;
+	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
+	if (known)
+		socket__fill(sk, *known);
+}
+
+#endif
