@@ -36,6 +36,7 @@ typedef long long __s64;
 #define LIBRARIES_MAX  65536 /* that packages brought; and as many that roles list */
 #define AGREEMENTS_MAX 256
 #define ENDPOINTS_MAX  256 /* of all agreements */
+#define SINKS_MAX      64  /* rules of `declassify` */
 
 /* Ids beyond the policy's own stores. */
 #define STORE_CANARY	   64 /* the watchdog's file: every access is denied, none is a finding */
@@ -63,6 +64,7 @@ enum operation {
 	OPERATION_ATTRIBUTES = 7,
 	OPERATION_EXECUTE = 8,
 	OPERATION_END,
+	OPERATION_COPY = 13,   /* data of a store, into a file outside it: the policy's `copies` decides */
 	OPERATION_SEND = 14,   /* data of a store, out of the host: agreements let it go, no grant does */
 	OPERATION_CONTROL = 15 /* of the monitor or the host (guard.bpf.h): no role is granted it */
 };
@@ -158,6 +160,7 @@ enum reason {
 	REASON_UNLABELLED = 12,	 /* there was no memory to note what the process would come to hold */
 	REASON_AGREED = 13,	 /* an agreement lets this store's data go there */
 	REASON_NOT_AGREED = 14,	 /* none does */
+	REASON_COPIES = 15,	 /* the policy's `copies`, or that it has none */
 	REASON_END
 };
 
@@ -178,7 +181,9 @@ enum reason {
 	0x0400 /* of accesses like one that was recorded: how many more, and what was read and written since */
 #define RECORD_FLAG_LIBRARY                                                                                  \
 	0x0800 /* the process has loaded code that roles of its program do not take: it has none of those */
-#define RECORD_FLAGS_ALL 0x0fff
+#define RECORD_FLAG_COPY                                                                                     \
+	0x1000 /* the file is a copy: it lies outside the store, whose data was written to it */
+#define RECORD_FLAGS_ALL 0x1fff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -234,10 +239,14 @@ struct program_roles {
 };
 
 enum object_kind {
-	OBJECT_INODE = 0, /* programs, store roots, marked files */
-	OBJECT_BLOCK = 1, /* block devices that hold a store: id.ino is the device's number */
-	OBJECT_CHAR = 2,  /* character devices that lead to the same disks */
-	OBJECT_PROBE = 3, /* programs that may look at such devices, read-only */
+	OBJECT_INODE = 0,  /* programs, store roots, marked files */
+	OBJECT_BLOCK = 1,  /* block devices that hold a store: id.ino is the device's number */
+	OBJECT_CHAR = 2,   /* character devices that lead to the same disks */
+	OBJECT_PROBE = 3,  /* programs that may look at such devices, read-only */
+	OBJECT_COPIES = 4, /* directories and files that copies may lie in */
+	OBJECT_SINK =
+		5, /* what is written below becomes no copy; the value is a mask of rules, as of the next */
+	OBJECT_SINK_PROGRAM = 6, /* programs that a rule speaks of */
 };
 
 struct object_key {
@@ -249,6 +258,11 @@ struct object_key {
 struct store_root {
 	__u32 store;
 	__u32 root; /* index for record_access.root */
+};
+
+union object_value { /* of a struct object_key */
+	struct store_root root;
+	__u64 rules; /* of OBJECT_SINK and OBJECT_SINK_PROGRAM */
 };
 
 struct store_rules {
@@ -309,6 +323,10 @@ struct device_rules { /* what to do where the walk cannot tell */
 };
 
 #define FLOW_SERVES 1u /* some grant says that it serves */
+#define FLOW_SINKS  2u /* the policy has rules that declassify */
+
+/* What the policy says of copies elsewhere than where it lets them lie. */
+enum copies { COPIES_ALLOW = 0, COPIES_ALERT = 1, COPIES_DENY = 2 };
 
 #define FILTER_WORDS 8 /* 512 bits: exact enough for 64 stores, and a cache line */
 
@@ -321,12 +339,14 @@ struct policy_slot {
 	struct role_set packaged;	 /* of these: take what packages brought */
 	struct role_set asking_enforced; /* of these: may do something in a store that enforces */
 	__u64 roots[FILTER_WORDS];
+	__u64 sinks;		      /* rules of `declassify` that hold for any program: a bit for each */
 	__u8 stores[STORES_MAX];      /* by their bit in labels; STORE_NONE: the policy does not have it */
 	__u64 programs[FILTER_WORDS]; /* numbers of the programs whose libraries are asked for */
 	__u32 generation;
-	__u32 host;  /* what to do about each enum host_item: host_mode */
-	__u32 asks;  /* 0: no role asks for libraries */
-	__u32 flows; /* FLOW_… */
+	__u32 host;   /* what to do about each enum host_item: host_mode */
+	__u32 asks;   /* 0: no role asks for libraries */
+	__u16 flows;  /* FLOW_… */
+	__u16 copies; /* enum copies */
 };
 
 /* What the `host:` section of a policy speaks of. */
@@ -382,6 +402,16 @@ struct own_key { /* BPF objects by id; cgroups from the keeper's up to below the
 #define EPOCH_STEP	  2ull
 #define epoch_slot(epoch) ((__u32)((epoch)&1))
 
+/* Of inodes, by number: copies among them. */
+#define COPY_FILTER_SHIFT 18
+#define COPY_FILTER_WORDS (1 << (COPY_FILTER_SHIFT - 6))
+struct copy_filter {
+	__u64 words[COPY_FILTER_WORDS];
+};
+
+#define PORTS_WORDS    64
+#define port_bit(port) ((port) & (PORTS_WORDS * 64 - 1))
+
 /* Written by the loader, read at every hook; the BPF side only adds to epoch. */
 struct control {
 	__u64 devices; /* filter: bit (device & 63) is set where a store of either slot lies */
@@ -393,7 +423,10 @@ struct control {
 	__u32 instance;
 	__u64 fold_ns; /* repeats are counted and told once in so long; 0: each is a record of its own */
 	__u64 labels;  /* stores of which some process may hold or serve data; never taken back */
-	__u64 sent;    /* stores whose data was sent by a socket of the internet; likewise */
+	__u64 copies;  /* not 0: some file holds data of stores outside of them; likewise */
+	__u64 pipes;   /* not 0: some pipe has held data of stores; likewise */
+	__u64 ports[PORTS_WORDS]; /* filter: local ports, by port_bit, of sockets that have sent such data */
+	__u64 sent;		  /* stores whose data was sent by a socket of the internet; likewise */
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct own own;
@@ -470,6 +503,9 @@ struct socket_label {
 	__u64 holds; /* whose data lies in it, on the way to its owner */
 	__u64 sent;  /* whose data was sent by it: what comes to hold that is labelled, too */
 	__u64 leaves; /* the same, and what is served by it: its packets may go where agreements say, no further */
+	struct role_set roles; /* of who was allowed to send by it */
+	__u64 passed;	       /* the last receiver whose packets were found to pass, and when; 0: none */
+	__u64 passed_ns;
 	__u32 active;  /* not 0: its owner asked for the connection */
 	__u32 refused; /* not 0: something was sent that must not leave; nothing does any more */
 };

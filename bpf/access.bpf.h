@@ -110,7 +110,10 @@ static __always_inline void access__rules(struct inode *inode, const struct acce
 		*ret_mode = own__mode();
 		*ret_audit = STORE_AUDIT_BEST_EFFORT;
 	} else if (rules) {
-		*ret_mode = rules->mode;
+		*ret_mode = access->operations == OPERATION_BIT(OPERATION_COPY) &&
+					    control.slots[access->slot & 1].copies != COPIES_DENY
+				    ? STORE_MODE_MONITOR
+				    : rules->mode;
 		*ret_audit = rules->audit;
 	}
 }
@@ -376,6 +379,10 @@ static __always_inline u32 access__opening(struct file *file, struct inode *inod
 	return operations ? operations : OPERATION_BIT(OPERATION_ATTRIBUTES);
 }
 
+/* What lies outside every store is not judged, but may be a copy. */
+#define ACCESS_OUTSIDE 1
+#define ACCESS_ROUTINE 2 /* allowed, on record, and counted */
+
 static __noinline int access__open_near(struct file *file, const struct answer *known, u32 mechanism,
 					u32 hook)
 {
@@ -385,8 +392,10 @@ static __noinline int access__open_near(struct file *file, const struct answer *
 	struct inode *inode = file->f_inode;
 	int err;
 
-	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
+	if (!maps__speaks())
 		return 0;
+	if (!access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
+		return ACCESS_OUTSIDE;
 	access.operations = access__opening(file, inode);
 	access.open_flags = file->f_flags;
 	if (access__is_keeper(access.operations))
@@ -419,33 +428,6 @@ static __noinline int access__note_decided(struct file *file, struct inode *inod
 	actor->decided_operations = operations;
 	actor->decided_seen = 0;
 	return 0;
-}
-
-/* A file is opened. */
-static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
-{
-	struct inode *inode = file->f_inode;
-	u32 dev = kept__dev(inode);
-	struct answer *known;
-	u64 epoch;
-	int err;
-
-	if (access__is_beyond(inode, dev))
-		return 0;
-	epoch = maps__epoch();
-	if (kept__is_outside(inode, dev, mechanism, epoch))
-		return 0;
-	known = access__known(inode, mechanism, epoch);
-	if (known && known->store == STORE_NONE)
-		return 0;
-	if (mechanism == MECHANISM_LSM && !known && kept__learn_outside(inode, file->f_path.dentry, epoch))
-		return 0;
-	if (known) /* it may have been pushed out; uses will follow */
-		kept__note_inside(inode, epoch, known->store);
-	err = access__open_near(file, known, mechanism, hook);
-	if (net && mechanism == MECHANISM_FMOD_RET)
-		access__note_decided(file, inode, access__opening(file, inode), err);
-	return err;
 }
 
 #endif

@@ -156,13 +156,6 @@ int BPF_PROG(fmod_ret__socket_connect, struct socket *socket, void *address, int
 	return ret ? ret : egress__connect(socket, address, size, MECHANISM_FMOD_RET);
 }
 
-SEC("fmod_ret/security_socket_recvmsg")
-int BPF_PROG(fmod_ret__socket_recvmsg, struct socket *socket, struct msghdr *message, int size, int flags,
-	     int ret)
-{
-	return ret ? ret : socket__receive(socket->sk, MECHANISM_FMOD_RET);
-}
-
 SEC("fmod_ret/security_socket_getsockopt")
 int BPF_PROG(fmod_ret__socket_getsockopt, struct socket *socket, int level, int option, int ret)
 {

@@ -169,6 +169,13 @@ int BPF_PROG(lsm__sb_kern_mount, const struct super_block *sb, int ret)
 	return ret;
 }
 
+SEC("lsm/inode_free_security")
+int BPF_PROG(lsm__inode_free_security, struct inode *inode)
+{
+	copy__gone(inode);
+	return 0;
+}
+
 SEC("lsm/task_alloc")
 int BPF_PROG(lsm__task_alloc, struct task_struct *child, unsigned long flags, int ret)
 {
@@ -206,12 +213,6 @@ SEC("lsm/socket_connect")
 int BPF_PROG(lsm__socket_connect, struct socket *socket, void *address, int size, int ret)
 {
 	return ret ? ret : egress__connect(socket, address, size, MECHANISM_LSM);
-}
-
-SEC("lsm/socket_recvmsg")
-int BPF_PROG(lsm__socket_recvmsg, struct socket *socket, struct msghdr *message, int size, int flags, int ret)
-{
-	return ret ? ret : socket__receive(socket->sk, MECHANISM_LSM);
 }
 
 SEC("lsm/socket_getsockopt")

@@ -23,6 +23,13 @@ int BPF_PROG(fentry__task_prctl, int option, unsigned long what)
 	return 0;
 }
 
+SEC("fentry/security_inode_free")
+int BPF_PROG(fentry__inode_free, struct inode *inode)
+{
+	copy__gone(inode);
+	return 0;
+}
+
 SEC("fentry/security_task_alloc")
 int BPF_PROG(fentry__task_alloc, struct task_struct *child, unsigned long flags)
 {
@@ -304,32 +311,36 @@ static __always_inline bool tracing__maps_code(const struct pt_regs *regs, bool 
 	return mmap && regs->dx & PROT_EXEC;
 }
 
-/* A system call returns; the caller is killed if it got what it must not have. */
+/* A system call returns; the caller is killed if it got what it must not have. Returns 1 if it may have come to hold
+ * something. */
 static __always_inline int tracing__returned(struct task_struct *task, const struct pt_regs *regs, long ret)
 {
-	bool compat = task->thread_info.status & TASK_COMPAT;
+	bool compat = task->thread_info.status & TASK_COMPAT, near;
 	struct file *file;
 	long fd;
 	u32 mask;
 
 	if (tracing__opens(regs->orig_ax, compat)) {
 		file = tracing__descriptor(ret);
-		if (tracing__is_near(file) && tracing__opened(file, HOOK_FILE_OPEN))
+		if (!tracing__is_near(file))
+			return 0;
+		if (tracing__opened(file, HOOK_FILE_OPEN))
 			bpf_send_signal(SIGKILL);
-		return 0;
+		return 1;
 	}
 	mask = compat ? used__by_compat(regs, regs->orig_ax, &fd)
 		      : used__by(regs, regs->orig_ax & ~0x40000000, &fd);
 	if (!mask)
 		return 0;
 	file = tracing__descriptor(fd);
-	if (tracing__is_near(file) &&
+	near = tracing__is_near(file);
+	if (near &&
 	    tracing__used(file, mask, HOOK_FILE_PERMISSION, used__amount(file, regs, mask, compat, ret)))
 		bpf_send_signal(SIGKILL);
 	else if (file && tracing__maps_code(regs, compat) &&
 		 library__load(file, MECHANISM_TRACING, HOOK_MMAP_FILE))
 		bpf_send_signal(SIGKILL);
-	return 0;
+	return near;
 }
 
 #define IORING_OP_OPENAT  18
@@ -372,13 +383,21 @@ static __always_inline int tracing__completed(const void *request)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(tracing__sys_exit, struct pt_regs *regs, long ret)
 {
-	return ret < 0 ? 0 : tracing__returned(bpf_get_current_task_btf(), regs, ret);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (ret < 0)
+		return 0;
+	if (tracing__returned(task, regs, ret))
+		connect__note(task);
+	return 0;
 }
 
 SEC("tp_btf/io_uring_complete")
 int BPF_PROG(tracing__io_uring_complete, void *ring, void *request)
 {
-	return tracing__completed(request);
+	tracing__completed(request);
+	connect__note(bpf_get_current_task_btf());
+	return 0;
 }
 
 /*
@@ -391,9 +410,9 @@ int net__sys_exit(struct trace_event_raw_sys_exit *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (context->ret < 0)
-		return 0;
-	return tracing__returned(task, (const struct pt_regs *)bpf_task_pt_regs(task), context->ret);
+	if (context->ret >= 0)
+		tracing__returned(task, (const struct pt_regs *)bpf_task_pt_regs(task), context->ret);
+	return 0;
 }
 
 SEC("tracepoint/io_uring/io_uring_complete")
@@ -424,10 +443,35 @@ int cgroup__ingress(struct __sk_buff *skb)
 	return wire__arrives(skb);
 }
 
+SEC("cgroup/connect4")
+int cgroup__connect4(struct bpf_sock_addr *ctx)
+{
+	return connect__ask_ipv4(ctx, HOOK_SOCKET_CONNECT);
+}
+
+SEC("cgroup/connect6")
+int cgroup__connect6(struct bpf_sock_addr *ctx)
+{
+	return connect__ask_ipv6(ctx, HOOK_SOCKET_CONNECT);
+}
+
+SEC("cgroup/sendmsg4")
+int cgroup__sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return connect__ask_ipv4(ctx, HOOK_SOCKET_SENDMSG);
+}
+
+SEC("cgroup/sendmsg6")
+int cgroup__sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return connect__ask_ipv6(ctx, HOOK_SOCKET_SENDMSG);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(tracing__process_fork, struct task_struct *parent, struct task_struct *child)
 {
 	label__forked(child);
+	connect__forked(parent, child);
 	return 0;
 }
 

@@ -98,19 +98,31 @@ static __always_inline bool egress__is_internet(u32 family)
 
 /* --- decision --- */
 
-/* What loops work with; a pointer to what lies in a map's value is only known for one while it lies on the stack. */
-struct egress_loop {
+/* The number of the lowest bit of a label that is not 0. */
+static __always_inline u32 egress__lowest(u64 label)
+{
+	u32 bit = 0;
+
+	for (u32 step = 32; step; step >>= 1) {
+		u32 none = !(label << (64 - step)); /* below */
+
+		bit += none * step;
+		label >>= none * step;
+	}
+	return bit;
+}
+
+/* What the loop over endpoints works with; a pointer to a map's value is only known for one while it lies on the stack. */
+struct egress_ask {
 	struct egress *e;
-	struct endpoint_list *list; /* of the peer's network, or NULL */
-	u64 label;		    /* stores still to be asked about */
-	u64 denied;		    /* not 0: one that enforces keeps its data here */
+	struct endpoint_list *list; /* of the peer's network */
 };
 
 /* bpf_loop's body: one endpoint of the peer's network. Ends with the first whose agreement lets the store's data go. */
-static long egress__ask(u32 turn, struct egress_loop *loop)
+static long egress__ask(u32 turn, struct egress_ask *ask)
 {
-	struct endpoint_list *list = loop->list;
-	struct egress *e = loop->e;
+	struct endpoint_list *list = ask->list;
+	struct egress *e = ask->e;
 	struct agreement_rules *rules;
 	struct endpoint *endpoint;
 	u32 index;
@@ -129,28 +141,27 @@ static long egress__ask(u32 turn, struct egress_loop *loop)
 	return 1;
 }
 
-/* The number of the lowest bit of a label that is not 0. */
-static __always_inline u32 egress__lowest(u64 label)
+/* What agreements say of the peer's network. */
+static __always_inline struct endpoint_list *egress__endpoints(struct egress *e)
 {
-	u32 bit = 0;
+	struct network_key key = {.bits = 32 + 128, .slot = e->slot & 1};
 
-	for (u32 step = 32; step; step >>= 1) {
-		u32 none = !(label << (64 - step)); /* below */
-
-		bit += none * step;
-		label >>= none * step;
-	}
-	return bit;
+	__builtin_memcpy(key.address, e->peer.address, sizeof(key.address));
+	return egress__is_internet(e->peer.family) ? bpf_map_lookup_elem(&endpoints_by_network, &key) : NULL;
 }
 
-/* Finds store, its rules, and agreement for the lowest bit of loop->label; the store may be none of the policy's. */
-static __noinline int egress__decide(struct egress_loop *loop)
+/* Finds store, its rules, and agreement for the lowest bit of a label; the store may be none of the policy's. A global
+ * function: verified once, not for whatever led to it. */
+__attribute__((noinline)) int egress__decide(struct egress *e, u64 label)
 {
-	struct egress *e = loop->e;
-	u32 index, store, slot = e->slot & 1;
+	struct egress_ask ask = {.e = e};
 	struct store_rules *rules;
+	u32 index, store, slot;
 
-	e->bit = egress__lowest(loop->label);
+	if (!e)
+		return 0;
+	slot = e->slot & 1;
+	e->bit = egress__lowest(label);
 	store = control.slots[slot].stores[e->bit & 63];
 	e->store = store;
 	e->agreement = 0;
@@ -158,31 +169,40 @@ static __noinline int egress__decide(struct egress_loop *loop)
 	rules = store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
 	e->mode = rules ? rules->mode : STORE_MODE_INVALID;
 	e->audit = rules ? rules->audit : STORE_AUDIT_BEST_EFFORT;
-	if (rules && loop->list)
-		bpf_loop(loop->list->n, egress__ask, loop, 0);
+	ask.list = egress__endpoints(e);
+	if (rules && ask.list)
+		bpf_loop(ask.list->n, egress__ask, &ask, 0);
 	return 0;
 }
 
-/* Records what was decided of the store at hand. 0, or -EPERM when it must not go. */
-static __noinline int egress__settle(struct egress *e)
+/* What was decided of the store at hand. */
+static __always_inline struct access egress__access(const struct egress *e)
 {
+	bool agreed = e->agreement;
 	struct access access = {.hook = e->hook,
 				.mechanism = e->mechanism,
 				.slot = e->slot & 1,
 				.operations = OPERATION_BIT(OPERATION_SEND),
 				.place.store = e->store,
 				.detail = e->agreement,
-				.actor = e->actor,
-				.amount = e->bytes ? amount(AMOUNT_WRITTEN, e->bytes) : 0};
-	bool agreed = e->agreement;
+				.actor = e->actor};
 
 	access.wanted = agreed ? VERDICT_ALLOW : VERDICT_DENY;
 	access.reason = agreed ? REASON_AGREED : REASON_NOT_AGREED;
 	access.enforced = decide_enforced(access.wanted, e->mode, e->mechanism);
+	access.flags = (e->mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR;
+	/* What is denied does not go. */
+	access.amount =
+		e->bytes && access.enforced == ENFORCED_ALLOWED ? amount(AMOUNT_WRITTEN, e->bytes) : 0;
+	return access;
+}
+
+/* Records it. 0, or -EPERM when it must not go. */
+static __noinline int egress__settle(struct egress *e)
+{
+	struct access access = egress__access(e);
+
 	access__tell_actor(&access);
-	access.flags |= (e->mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR;
-	if (access.enforced != ENFORCED_ALLOWED)
-		access.amount = 0; /* nothing goes */
 	if (account__is_foldable(&access))
 		account__fold_sent(&e->peer, &access);
 	if (emit__bare(&access, NULL, e->label, &e->peer) && e->audit == STORE_AUDIT_REQUIRED &&
@@ -191,6 +211,12 @@ static __noinline int egress__settle(struct egress *e)
 	return access.enforced == ENFORCED_ALLOWED ? 0 : -EPERM;
 }
 
+struct egress_loop {
+	struct egress *e;
+	u64 label;  /* stores still to be asked about */
+	u64 denied; /* not 0: one that enforces keeps its data here */
+};
+
 /* bpf_loop's body: one store. Ends with the first that keeps its data here. */
 static long egress__refuses(u32 turn, struct egress_loop *loop)
 {
@@ -198,7 +224,7 @@ static long egress__refuses(u32 turn, struct egress_loop *loop)
 
 	if (!label)
 		return 1;
-	egress__decide(loop);
+	egress__decide(loop->e, label);
 	if (loop->e->mode == STORE_MODE_ENFORCE && !loop->e->agreement) {
 		loop->denied = 1;
 		return 1;
@@ -214,23 +240,13 @@ static long egress__lets_go(u32 turn, struct egress_loop *loop)
 
 	if (!label)
 		return 1;
-	egress__decide(loop);
+	egress__decide(loop->e, label);
 	if (loop->e->mode != STORE_MODE_INVALID && egress__settle(loop->e)) {
 		loop->denied = 1;
 		return 1;
 	}
 	loop->label = label & (label - 1);
 	return 0;
-}
-
-/* What agreements say of the peer's network. */
-static __always_inline struct endpoint_list *egress__endpoints(struct egress *e)
-{
-	struct network_key key = {.bits = 32 + 128, .slot = e->slot & 1};
-
-	e->now_ns = bpf_ktime_get_boot_ns();
-	__builtin_memcpy(key.address, e->peer.address, sizeof(key.address));
-	return egress__is_internet(e->peer.family) ? bpf_map_lookup_elem(&endpoints_by_network, &key) : NULL;
 }
 
 /* Where the current thread's case is written down; NULL: there was no memory, which is counted. */
@@ -270,10 +286,12 @@ static __always_inline int egress__judge(struct egress *e, u64 label)
 		e->roles = kept->roles;
 	if (!(e->actor & ACTOR_ANNOUNCED))
 		emit__announce(e->mechanism);
-	loop.list = egress__endpoints(e);
-	bpf_loop(STORES_MAX, egress__refuses, &loop, 0);
-	if (loop.denied)
-		return egress__settle(e);
+	e->now_ns = bpf_ktime_get_boot_ns();
+	egress__decide(e, label);
+	if (label & (label - 1) && (e->mode != STORE_MODE_ENFORCE || e->agreement))
+		bpf_loop(STORES_MAX, egress__refuses, &loop, 0);
+	if (loop.denied || !(label & (label - 1)))
+		return e->mode == STORE_MODE_INVALID ? 0 : egress__settle(e);
 	loop.label = label;
 	bpf_loop(STORES_MAX, egress__lets_go, &loop, 0);
 	return loop.denied ? -EPERM : 0;
@@ -281,27 +299,55 @@ static __always_inline int egress__judge(struct egress *e, u64 label)
 
 /* --- sockets --- */
 
-/* What must not leave by this socket but by agreement: what the process holds, and what it serves if it is it that asked
- * for the connection, or names the receiver. */
-static __always_inline u64 egress__concerned(struct sock *sk, bool named)
+/* What the current process holds, and what it serves. */
+struct egress_label {
+	u64 held;
+	u64 served;
+};
+
+static __always_inline struct egress_label egress__label(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u64 label = label__of(task), serves = label__served(task);
+	struct process_label *label = control.labels ? label__find(task, 0) : NULL;
+	struct egress_label is = {};
+	u64 *shared;
+
+	if (!label)
+		return is;
+	shared = label__shared(label);
+	is.held = label->stores | (shared ? *shared : 0);
+	is.served = label->serves;
+	return is;
+}
+
+/* What must not leave by this socket but by agreement: what the process holds, and what it serves if it is it that asked
+ * for the connection, or names the receiver. */
+static __always_inline u64 egress__concerned(struct sock *sk, const struct egress_label *label, bool named)
+{
 	struct socket_label *socket;
 
-	if (!(serves & ~label))
-		return label;
+	if (!(label->served & ~label->held))
+		return label->held;
 	socket = named ? NULL : socket__find(sk);
-	return named || (socket && socket->active) ? label | serves : label;
+	return named || (socket && socket->active) ? label->held | label->served : label->held;
 }
+
+/* Where the filter says that some socket had no port yet as it sent: those of two ports that nobody uses. */
+#define PORT_NONE	 0
+#define PORT_NONE_STREAM 1
 
 /* What goes by the socket from now on, packet by packet: see wire.bpf.h. 0 or -EPERM. */
 static __always_inline int egress__mark(struct sock *sk, u64 held, u64 concerned)
 {
 	struct socket_label *label = socket__label(sk);
+	u16 port = sk->__sk_common.skc_num;
+	u32 bit = port_bit(port ? port : sk->sk_type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
+	u64 *word = &control.ports[bit >> 6 & (PORTS_WORDS - 1)];
 
 	if (!label)
 		return -EPERM;
+	if (!(*word >> (bit & 63) & 1))
+		__sync_fetch_and_or(word, 1ull << (bit & 63));
 	if (concerned & ~control.sent)
 		__sync_fetch_and_or(&control.sent, concerned);
 	if (held & ~label->sent)
@@ -312,20 +358,35 @@ static __always_inline int egress__mark(struct sock *sk, u64 held, u64 concerned
 }
 
 /* The kernel itself, which netlink sockets mostly talk to, is no receiver; nor are its ciphers. */
-static __always_inline bool egress__is_kernels(u32 family, const void *name)
+static __always_inline bool egress__is_kernels(struct sock *sk, u32 family, const void *name)
 {
 	u32 to[3] = {}; /* family, and the port's number and groups, of struct sockaddr_nl */
+	struct netlink_sock *netlink = (void *)sk;
 
 	if (family == AF_ALG)
 		return true;
 	if (family != AF_NETLINK)
 		return false;
-	return !name || (!bpf_probe_read_kernel(to, sizeof(to), name) && !to[1] && !to[2]);
+	if (!name) /* whom it is connected to */
+		return !BPF_CORE_READ(netlink, dst_portid) && !BPF_CORE_READ(netlink, dst_group);
+	return !bpf_probe_read_kernel(to, sizeof(to), name) && !to[1] && !to[2];
+}
+
+/* Whoever was allowed to send lends his roles to what still waits in the socket. */
+static __always_inline int egress__passed(struct sock *sk, const struct egress *e)
+{
+	struct socket_label *label = socket__find(sk);
+
+	for (int i = 0; label && i < ROLE_WORDS; i++)
+		if (e->roles.words[i] & ~label->roles.words[i])
+			__sync_fetch_and_or(&label->roles.words[i], e->roles.words[i]);
+	return 0;
 }
 
 /* By a socket of the internet, or of whatever else is not of this host. name: where to, or NULL. */
 static __noinline int egress__send_by(struct sock *sk, const void *name, u32 size, u64 bytes, u32 mechanism)
 {
+	struct egress_label label = egress__label();
 	struct egress *e = egress__new(sk, HOOK_SOCKET_SENDMSG, mechanism);
 	bool internet, named;
 	u64 concerned;
@@ -337,40 +398,38 @@ static __noinline int egress__send_by(struct sock *sk, const void *name, u32 siz
 	if (e->peer.type == SOCKET_STREAM && sk->__sk_common.skc_state != TCP_CLOSED)
 		name = NULL;
 	named = internet && egress__peer_named(name, size, &e->peer);
-	concerned = egress__concerned(sk, named);
+	concerned = egress__concerned(sk, &label, named);
 	if (!concerned)
 		return 0;
-	if (!internet && egress__is_kernels(e->peer.family, name))
+	if (!internet && egress__is_kernels(sk, e->peer.family, name))
 		return 0;
 	if (internet && !named)
 		egress__peer_of(sk, &e->peer);
-	if (internet && egress__mark(sk, label__of(bpf_get_current_task_btf()), concerned))
+	if (internet && egress__mark(sk, label.held, concerned))
 		return -EPERM;
 	e->bytes = bytes;
-	return internet && egress__is_local(e->peer.address) ? 0 : egress__judge(e, concerned);
+	if (internet && egress__is_local(e->peer.address))
+		return 0;
+	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e);
 }
 
-/* The current process sends. */
+/* The current process sends. Datagrams to UNIX sockets come by unix_may_send, too: see socket__named. */
 static __always_inline int egress__send(struct socket *socket, struct msghdr *message, int bytes,
 					u32 mechanism)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct process_label *label;
-	struct sock *sk;
-	u64 *shared;
+	struct sock *sk = control.labels ? socket->sk : NULL;
+	struct egress_label label;
+	u32 family;
 
-	if (!control.labels)
-		return 0;
-	label = label__find(task, 0);
-	if (!label)
-		return 0;
-	shared = label__shared(label);
-	if (!(label->stores | label->serves) && !(shared && *shared))
-		return 0;
-	sk = socket->sk;
 	if (!sk)
 		return 0;
-	if (sk->__sk_common.skc_family == AF_UNIX)
+	family = sk->__sk_common.skc_family;
+	if (family == AF_UNIX && sk->sk_type == SOCKET_DGRAM)
+		return 0;
+	label = egress__label();
+	if (!(label.held | label.served))
+		return 0;
+	if (family == AF_UNIX)
 		return socket__give_peer(sk) ? -EPERM : 0;
 	return egress__send_by(sk, message->msg_name, message->msg_namelen, bytes, mechanism);
 }
@@ -408,15 +467,16 @@ static __always_inline bool egress__is_farewell(const void *name)
  * resolvers connect such sockets. */
 static __noinline int egress__connect_by(struct sock *sk, const void *name, u32 size, u32 mechanism)
 {
+	struct egress_label label = egress__label();
 	struct egress *e = egress__new(sk, HOOK_SOCKET_CONNECT, mechanism);
 	u64 concerned;
 
 	if (!e)
 		return -EPERM;
-	if (e->peer.type == SOCKET_DGRAM || egress__is_farewell(name) || !egress__peer_named(name, size, &e->peer) ||
-	    egress__is_local(e->peer.address))
+	if (e->peer.type == SOCKET_DGRAM || egress__is_farewell(name) ||
+	    !egress__peer_named(name, size, &e->peer) || egress__is_local(e->peer.address))
 		return 0;
-	concerned = egress__concerned(sk, true);
+	concerned = label.held | label.served;
 	return concerned ? egress__judge(e, concerned) : 0;
 }
 

@@ -23,9 +23,17 @@ static __always_inline bool flow__is_pipe(struct inode *inode)
 
 static __always_inline u64 flow__label(u64 pipe)
 {
-	u64 *label = bpf_map_lookup_elem(&labels_by_pipe, &pipe);
+	u64 *label = control.pipes ? bpf_map_lookup_elem(&labels_by_pipe, &pipe) : NULL;
 
 	return label ? *label : 0;
+}
+
+/* Data comes to lie in a pipe. 0 or -ENOMEM. */
+static __always_inline int flow__fill(u64 pipe, u64 stores)
+{
+	if (!control.pipes)
+		control.pipes = 1; /* before the label, which nobody looks for without */
+	return label__grow(&labels_by_pipe, pipe, stores);
 }
 
 /* The current process writes to a pipe. 0 or -ENOMEM. */
@@ -33,7 +41,7 @@ static __noinline int flow__give(u64 pipe)
 {
 	u64 mine = label__of(bpf_get_current_task_btf());
 
-	return mine && mine & ~flow__label(pipe) ? label__grow(&labels_by_pipe, pipe, mine) : 0;
+	return mine && mine & ~flow__label(pipe) ? flow__fill(pipe, mine) : 0;
 }
 
 /* The current process comes to hold what lies in a pipe or socket. STORE_NONE, or a store whose data may not meet what it
@@ -113,7 +121,7 @@ static __always_inline void flow__locked(struct pipe_inode_info *in, struct pipe
 {
 	u64 label = control.labels ? flow__label((u64)in) : 0;
 
-	if (label && label__grow(&labels_by_pipe, (u64)out, label))
+	if (label && flow__fill((u64)out, label))
 		bpf_send_signal(SIGKILL);
 }
 
@@ -135,7 +143,7 @@ static __noinline int flow__poured(long fd)
 /* What lies in a socket is spliced into a pipe. */
 static __always_inline void flow__poured_from(u64 holds, struct pipe_inode_info *pipe)
 {
-	if (holds & ~flow__label((u64)pipe) && label__grow(&labels_by_pipe, (u64)pipe, holds))
+	if (holds & ~flow__label((u64)pipe) && flow__fill((u64)pipe, holds))
 		bpf_send_signal(SIGKILL);
 }
 
@@ -143,7 +151,7 @@ static __always_inline void flow__pipe_gone(struct pipe_inode_info *pipe)
 {
 	u64 key = (u64)pipe;
 
-	if (control.labels)
+	if (control.pipes)
 		bpf_map_delete_elem(&labels_by_pipe, &key);
 }
 

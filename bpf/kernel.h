@@ -218,6 +218,11 @@ struct sock {
 	struct socket *sk_socket;
 };
 
+struct netlink_sock {
+	u32 dst_portid;
+	u32 dst_group;
+};
+
 struct unix_sock {
 	struct sock *peer;
 };
@@ -354,12 +359,41 @@ struct btrfs_inode___module {
 
 #pragma clang attribute pop
 
-struct __sk_buff { /* likewise, up to what is used of it */
+/* uapi/linux/bpf.h, up to what is used: contexts of programs, not the kernel's own types. */
+struct bpf_sock {
+	u32 bound_dev_if;
+	u32 family;
+	u32 type;
+	u32 protocol;
+	u32 mark;
+	u32 priority;
+	u32 src_ip4;
+	u32 src_ip6[4];
+	u32 src_port; /* in the host's order */
+	__be16 dst_port;
+	u16 padding;
+};
+
+struct __sk_buff {
 	u32 len;
 	u32 pkt_type;
 	u32 mark;
 	u32 queue_mapping;
 	u32 protocol; /* in the network's order */
+	u32 rest[5];
+	u32 ifindex;
+	u32 more[31];
+	struct bpf_sock *sk;
+};
+
+struct bpf_sock_addr {
+	u32 user_family;
+	u32 user_ip4; /* addresses and port in the network's order */
+	u32 user_ip6[4];
+	u32 user_port;
+	u32 family;
+	u32 type;
+	u32 protocol;
 };
 
 struct bpf_sysctl { /* uapi/linux/bpf.h: a program's context, not the kernel's own type */
@@ -408,6 +442,11 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 #define PROC_SUPER_MAGIC    0x9fa0
 #define CGROUP2_SUPER_MAGIC 0x63677270
 #define DEBUGFS_MAGIC	    0x64626720
+#define SYSFS_MAGIC	    0x62656572
+#define TRACEFS_MAGIC	    0x74726163
+#define SECURITYFS_MAGIC    0x73636673
+#define SELINUX_MAGIC	    0xf97cff8c
+#define BPF_FS_MAGIC	    0xcafe4a11
 
 #define EPERM  1
 #define ENOMEM 12

@@ -107,6 +107,8 @@ static __noinline int label__add(struct task_struct *task, u64 stores)
 		count(COUNTER_NO_CACHE);
 		return -ENOMEM;
 	}
+	if (label->stores && stores & ~label->stores)
+		maps__new_epoch(); /* what it writes to is decided anew: see copy.bpf.h */
 	__sync_fetch_and_or(&label->stores, stores);
 	return label__share(label, stores);
 }
@@ -124,8 +126,11 @@ static __always_inline u32 label__try(struct process_label *label, const struct 
 		old = *(volatile u64 *)&label->stores;
 		if (enforces && decide_apart(rules, old | others))
 			return REASON_COMPARTMENT;
-		if (__sync_val_compare_and_swap(&label->stores, old, old | rules->label) == old)
-			return label__share(label, rules->label) ? REASON_UNLABELLED : 0;
+		if (__sync_val_compare_and_swap(&label->stores, old, old | rules->label) != old)
+			continue;
+		if (old && rules->label & ~old)
+			maps__new_epoch(); /* what it writes to is decided anew: see copy.bpf.h */
+		return label__share(label, rules->label) ? REASON_UNLABELLED : 0;
 	}
 	return REASON_UNLABELLED;
 }

@@ -24,6 +24,8 @@
 #include "bpf/socket.bpf.h"
 #include "bpf/egress.bpf.h"
 #include "bpf/wire.bpf.h"
+#include "bpf/connect.bpf.h"
+#include "bpf/copy.bpf.h"
 #include "bpf/use.bpf.h"
 #include "bpf/names.bpf.h"
 #include "bpf/border.bpf.h"

@@ -2,8 +2,8 @@
 /*
  * Labels on their way through sockets. What is sent by a UNIX socket labels its peer. What is sent by one of the internet
  * labels its packets (by their addresses, wire.bpf.h), and these label the socket that they come to on this host. Who
- * receives comes to hold what the socket does: asked before, for what lies there already, and as the call returns, for
- * what came while it waited, since no LSM hook comes after the wait.
+ * receives comes to hold what the socket does, as the call returns: no LSM hook comes after a wait, and one before it would
+ * not know what comes.
  */
 #ifndef MUNIMENT_SOCKET_BPF_H
 #define MUNIMENT_SOCKET_BPF_H

@@ -69,8 +69,10 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 	struct inode *inode = file->f_inode;
 	int err;
 
-	if (!maps__speaks() || !access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
+	if (!maps__speaks())
 		return 0;
+	if (!access__locate(inode, file->f_path.dentry, known, epoch, mechanism, &access))
+		return ACCESS_OUTSIDE;
 	access.operations = access__using(file, inode, mask);
 	if (!access.operations || access__is_keeper(access.operations))
 		return 0;
@@ -140,8 +142,8 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 	return true;
 }
 
-/* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
-static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
+/* A use of what may lie in a store. 0, -EACCES, ACCESS_OUTSIDE, or ACCESS_ROUTINE. */
+static __always_inline int access__use_of_store(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
 	u32 dev = kept__dev(inode), store;
@@ -149,24 +151,72 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	u64 epoch;
 	int err;
 
-	if (hook == HOOK_FILE_PERMISSION && flow__is_pipe(inode))
-		return flow__use(file, mask, mechanism);
 	if (access__is_beyond(inode, dev))
-		return 0;
+		return ACCESS_OUTSIDE;
 	epoch = maps__epoch();
 	store = kept__store(inode, dev, mechanism, epoch);
 	if (store == KEPT_NOTHING) {
 		known = access__known(inode, mechanism, epoch);
 		store = known ? known->store : KEPT_NOTHING;
 	}
-	if (store == STORE_NONE ||
-	    (store != KEPT_NOTHING && access__is_routine(file, mask, hook, store, epoch)))
-		return 0;
+	if (store == STORE_NONE)
+		return ACCESS_OUTSIDE;
+	if (store != KEPT_NOTHING && access__is_routine(file, mask, hook, store, epoch))
+		return ACCESS_ROUTINE;
 	known = known ? known : access__known(inode, mechanism, epoch);
 	err = access__use_near(file, mask, known, mechanism, hook);
-	if (net && mechanism == MECHANISM_FMOD_RET)
+	if (net && mechanism == MECHANISM_FMOD_RET && err <= 0)
 		access__note_decided(file, inode, access__using(file, inode, mask), err);
 	return err;
+}
+
+/* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
+static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	int err;
+
+	if (hook == HOOK_FILE_PERMISSION && flow__is_pipe(inode))
+		return flow__use(file, mask, mechanism);
+	err = access__use_of_store(file, mask, mechanism, hook);
+	if (err < 0 || err == ACCESS_ROUTINE || !copy__concerns(inode, mask, hook))
+		return err < 0 ? err : 0;
+	return copy__use(file, err == ACCESS_OUTSIDE, mask, mechanism, hook);
+}
+
+/* A file that may lie in a store is opened. 0, -EACCES or ACCESS_OUTSIDE. */
+static __always_inline int access__open_of_store(struct file *file, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	u32 dev = kept__dev(inode);
+	struct answer *known;
+	u64 epoch;
+	int err;
+
+	if (access__is_beyond(inode, dev))
+		return ACCESS_OUTSIDE;
+	epoch = maps__epoch();
+	if (kept__is_outside(inode, dev, mechanism, epoch))
+		return ACCESS_OUTSIDE;
+	known = access__known(inode, mechanism, epoch);
+	if (known && known->store == STORE_NONE)
+		return ACCESS_OUTSIDE;
+	if (mechanism == MECHANISM_LSM && !known && kept__learn_outside(inode, file->f_path.dentry, epoch))
+		return ACCESS_OUTSIDE;
+	if (known) /* it may have been pushed out; uses will follow */
+		kept__note_inside(inode, epoch, known->store);
+	err = access__open_near(file, known, mechanism, hook);
+	if (net && mechanism == MECHANISM_FMOD_RET && err <= 0)
+		access__note_decided(file, inode, access__opening(file, inode), err);
+	return err;
+}
+
+/* A file is opened. */
+static __always_inline int access__open(struct file *file, u32 mechanism, u32 hook)
+{
+	int err = access__open_of_store(file, mechanism, hook);
+
+	return err < 0 ? err : copy__open(file, mechanism, hook);
 }
 
 /* An open file is no more. What the thread used of late is told soon, the rest with its interval. */

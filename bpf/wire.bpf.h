@@ -75,21 +75,21 @@ static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
 	return 0;
 }
 
-/* May a packet with data of these stores go there? Who sent it was decided as it did. */
-static __noinline int wire__may_leave(const struct packet *packet, u64 label)
+/* May a packet of the socket go there, by what those who send by it may? */
+static __noinline int wire__may_leave(const struct packet *packet, const struct socket_label *label)
 {
 	struct egress e = {.slot = epoch_slot(maps__epoch()),
 			   .peer.family = AF_INET6,
 			   .peer.protocol = packet->protocol,
 			   .peer.port = packet->to_port,
-			   .roles.words = {~0ull, ~0ull, ~0ull, ~0ull}};
-	struct egress_loop loop = {.e = &e, .label = label};
+			   .roles = label->roles};
+	struct egress_loop loop = {.e = &e, .label = label->leaves};
 
-	if (egress__is_local(packet->to) || !maps__speaks())
+	if (!maps__speaks())
 		return 1;
 	__builtin_memcpy(e.peer.address, packet->to, sizeof(e.peer.address));
 	e.peer.type = packet->protocol == PROTOCOL_TCP ? SOCKET_STREAM : SOCKET_DGRAM;
-	loop.list = egress__endpoints(&e);
+	e.now_ns = bpf_ktime_get_boot_ns();
 	bpf_loop(STORES_MAX, egress__refuses, &loop, 0);
 	if (!loop.denied)
 		return 1;
@@ -97,19 +97,56 @@ static __noinline int wire__may_leave(const struct packet *packet, u64 label)
 	return 0;
 }
 
-/* 1: goes on, 0: dropped. */
-static __always_inline int wire__leaves(struct __sk_buff *skb)
+/* Has a socket with that local port sent data of a store? Most have not. */
+static __always_inline bool wire__is_known(u32 port)
 {
-	struct socket_label *label;
-	struct packet packet = {};
-	u64 cookie, sent, *known;
+	u32 bit = port_bit(port);
 
-	if (!control.sent)
-		return 1;
-	cookie = bpf_get_socket_cookie(skb);
-	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
-	if (!label || !label->leaves)
-		return 1;
+	return control.ports[bit >> 6 & (PORTS_WORDS - 1)] >> (bit & 63) & 1;
+}
+
+static __always_inline bool wire__may_be(struct bpf_sock *sk)
+{
+	return wire__is_known(sk->src_port) ||
+	       wire__is_known(sk->type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
+}
+
+/* It has: it may have had no port as it sent. */
+static __always_inline void wire__know(u32 port)
+{
+	u32 bit = port_bit(port);
+
+	if (!wire__is_known(port))
+		__sync_fetch_and_or(&control.ports[bit >> 6 & (PORTS_WORDS - 1)], 1ull << (bit & 63));
+}
+
+#define WIRE_PASSED_NS	 1000000000ull
+#define LOOPBACK_IFINDEX 1 /* in every network namespace */
+
+/* Was such a packet of the socket found to pass less than a second ago? */
+static __always_inline bool wire__has_passed(const struct socket_label *label, u64 passed, u64 now_ns)
+{
+	return label->passed == passed && now_ns - label->passed_ns < WIRE_PASSED_NS;
+}
+
+/* What tells packets to one receiver, under one policy, with one label, from others. */
+static __always_inline u64 wire__summary(const struct packet *packet, u64 leaves)
+{
+	const u64 *to = (const u64 *)packet->to;
+	u64 hash = (to[0] ^ leaves) * 0x9e3779b97f4a7c15ull;
+
+	hash = (hash ^ to[1] ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ maps__epoch() ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
+	return (hash ^ packet->to_port ^ (u64)packet->protocol << 16 ^ hash >> 29) * 0x9e3779b97f4a7c15ull |
+	       1;
+}
+
+/* A packet of a socket that has sent data of stores. */
+static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *label)
+{
+	struct packet packet = {};
+	u64 sent, *known, passed, now_ns;
+
 	if (wire__read(skb, &packet))
 		return 0;
 	sent = label->sent;
@@ -119,18 +156,52 @@ static __always_inline int wire__leaves(struct __sk_buff *skb)
 		count(COUNTER_NO_CACHE);
 		return 0;
 	}
-	if (label->refused && !egress__is_local(packet.to))
+	/* An address of loopback may be routed to another device. */
+	if (egress__is_local(packet.to) && skb->ifindex == LOOPBACK_IFINDEX)
+		return 1;
+	if (label->refused)
 		return 0;
-	return wire__may_leave(&packet, label->leaves);
+	passed = wire__summary(&packet, label->leaves);
+	now_ns = bpf_ktime_get_boot_ns();
+	if (wire__has_passed(label, passed, now_ns))
+		return 1;
+	if (!wire__may_leave(&packet, label))
+		return 0;
+	label->passed = 0;
+	label->passed_ns = now_ns;
+	label->passed = passed;
+	return 1;
 }
 
-static __always_inline int wire__arrives(struct __sk_buff *skb)
+/* 1: goes on, 0: dropped. */
+static __always_inline int wire__leaves(struct __sk_buff *skb)
+{
+	struct socket_label *label;
+	struct bpf_sock *sk;
+	u64 cookie;
+
+	if (!control.sent)
+		return 1;
+	sk = skb->sk;
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk || !wire__may_be(sk))
+		return 1;
+	cookie = bpf_get_socket_cookie(skb);
+	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
+	if (!label || !label->leaves)
+		return 1;
+	wire__know(sk->src_port);
+	return wire__check(skb, label);
+}
+
+/* A packet that may bear a label. */
+static __noinline int wire__take(struct __sk_buff *skb)
 {
 	struct socket_label *label;
 	struct packet packet = {};
 	u64 *known;
 
-	if (!control.sent || wire__read(skb, &packet))
+	if (wire__read(skb, &packet) || (packet.from_port && !wire__is_known(packet.from_port)))
 		return 1;
 	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
 	if (!known)
@@ -141,6 +212,20 @@ static __always_inline int wire__arrives(struct __sk_buff *skb)
 	if (*known & ~label->holds)
 		__sync_fetch_and_or(&label->holds, *known);
 	return 1;
+}
+
+/* A connected socket knows the port that its packets come from, without a look at them. */
+static __always_inline int wire__arrives(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk;
+
+	if (!control.sent)
+		return 1;
+	sk = skb->sk;
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (sk && sk->dst_port && !wire__is_known(__builtin_bswap16(sk->dst_port)))
+		return 1;
+	return wire__take(skb);
 }
 
 /* A connection is accepted: data may have come to the listening socket with what made it. */

@@ -13,17 +13,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "loopback.h"
 
 #define PER_DIRECTORY 100
 #define READ	      4096
@@ -176,28 +176,6 @@ static int work_forks(char **argv)
 	return err;
 }
 
-/* One connection, closed by reset so that no port stays taken. 0 or -errno. */
-static int connect_once(int listener, const struct sockaddr_in *to)
-{
-	struct linger reset = {.l_onoff = 1};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted, err = 0;
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	if (connect(fd, (const struct sockaddr *)to, sizeof(*to))) {
-		err = -errno;
-	} else {
-		accepted = accept(listener, NULL, NULL);
-		if (accepted < 0)
-			err = -errno;
-		else
-			close(accepted);
-	}
-	close(fd);
-	return err;
-}
-
 static int work_writers(char **argv)
 {
 	struct stamp began = begin();
@@ -225,20 +203,16 @@ static int work_writers(char **argv)
 
 static int work_connects(char **argv)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), err = 0;
-	socklen_t size = sizeof(to);
+	struct sockaddr_in to;
+	int listener = loopback_listen(&to), err = 0;
 	long count = atol(argv[0]);
 	struct stamp began;
 
 	if (listener < 0)
-		return -errno;
-	if (bind(listener, (struct sockaddr *)&to, size) || listen(listener, 16) ||
-	    getsockname(listener, (struct sockaddr *)&to, &size))
-		err = -errno;
+		return listener;
 	began = begin();
 	for (long i = 0; i < count && !err; i++)
-		err = connect_once(listener, &to);
+		err = loopback_connect_once(listener, &to);
 	if (!err)
 		end(&began);
 	close(listener);

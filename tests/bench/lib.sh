@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What hooks.sh and workloads.sh share: two file systems on tmpfs, one of them with a store, a policy over it, and the
-# daemon started and stopped. Workloads run in a root directory on tmpfs with all that they load: a guest's own files
+# What the scripts beside it share: two file systems on tmpfs, one of them with a store, a policy over it, and the daemon
+# started and stopped. Workloads run in a root directory on tmpfs with all that they load: a guest's own files
 # come from its host, and its clock leaps while it waits for them. Owns the mounts below $PLACE and the daemon it
-# started; sourced by those two, which scripts/bench runs in a guest or in a mount namespace of their own.
+# started; sourced by those, which scripts/bench runs in a guest or in a mount namespace of their own.
 #
 # Set by the caller: BUILD (with munimentd and bench/), OUT (for results), MECHANISM (lsm or tracing); if it likes, AUDIT
-# of the store (required), LEDGERS (where the ledgers come to lie), EVENTS (the events file, or none).
+# of the store (required), LEDGERS (where the ledgers come to lie), EVENTS (the events file, or none), AGREEMENTS (more
+# of the policy).
 
 PLACE=${BENCH_PLACE:-/run/muniment-bench}
 PLAIN=$PLACE/plain     # a device without a store; the workloads' root
@@ -39,7 +40,7 @@ result() {
 make_root() {
 	local file
 	mkdir "$PLAIN/bin" "$PLAIN/dev" "$PLAIN/records"
-	cp "$BUILD"/bench/bench_{hooks,workload} /bin/tar /bin/true "$PLAIN/bin/" || fail "cannot copy the workloads"
+	cp "$BUILD"/bench/bench_{hooks,flows,workload} /bin/tar /bin/true "$PLAIN/bin/" || fail "cannot copy the workloads"
 	ldd "$PLAIN"/bin/* "$@" | grep -o '/[^ ]* (0x' | cut -d' ' -f1 | grep -v ':$' | sort -u | while read -r file; do
 		cp -L --parents "$file" "$PLAIN"
 	done
@@ -77,11 +78,12 @@ degraded: allow
 stores:
   records: {paths: [$STORE], class: restricted, audit: ${AUDIT:-required}}
 roles:
-  bench: {users: [root], programs: [$PLAIN/bin/bench_hooks, $PLAIN/bin/bench_workload]}
+  bench: {users: [root], programs: [$PLAIN/bin/bench_hooks, $PLAIN/bin/bench_flows, $PLAIN/bin/bench_workload]}
   owner: {users: [daemon]}
 grants:
   - {role: bench, store: records, access: [list, read]}
   - {role: owner, store: records, access: [list, read, write, create, delete]}
+${AGREEMENTS:-}
 END
 }
 

@@ -45,7 +45,8 @@ run_workload() {
 	opens.outside) run bench_workload opens /records/outside/few 1000 "$OPENS" ;;
 	opens.store) run bench_workload opens /records/store 1000 "$OPENS" ;;
 	tar.outside) run bench_workload run /bin/tar -C /records/outside -cf /tar many ;;
-	compile) run bench_workload run "$COMPILER" -O2 -c /records/outside/source.c -o /records/outside/source.o ;;
+	compile) run bench_workload run "$COMPILER" -O2 -I "${SOURCE%/*}" -c /records/outside/source.c \
+		-o /records/outside/source.o ;;
 	connects) run bench_workload connects 2000 ;;
 	forks) run bench_workload forks 300 /bin/true ;;
 	esac || fail "workload $1 fails"

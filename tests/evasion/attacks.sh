@@ -36,7 +36,7 @@ release() {
 # shellcheck disable=SC2034  # for the cases
 start_reader() {
 	"$W/reader" hold "$R" >reader.out 2>reader.err &
-	soon test -s reader.out || { cat reader.err >&2 && return 1; }
+	soon test -e reader.ready || { cat reader.err >&2 && return 1; }
 	read -r HELD_PID HELD_AT HELD_FD HELD_MAP <reader.out
 }
 

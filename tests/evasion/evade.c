@@ -28,6 +28,7 @@
 #include <liburing.h>
 
 #define ROOM	   4096
+#define HELD_FD	   77
 #define RACES	   200000 /* at most, and */
 #define REFUSALS   20	  /* as many refusals */
 #define TREE_CLONE 1
@@ -198,16 +199,20 @@ static int by_old_mapping(char **a)
 }
 
 /* FILE: a permitted process that has the record in its memory, mapped and open: prints how, then waits. */
+/* Where it will be is told before it reads, as what it writes afterwards nobody else may read; then it makes reader.ready. */
 static int hold(char **a)
 {
-	int fd = open(a[0], O_RDONLY);
-	char *at = fd < 0 ? MAP_FAILED : mmap(NULL, ROOM, PROT_READ, MAP_SHARED, fd, 0);
+	void *at = mmap(NULL, ROOM, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd;
 
-	if (at == MAP_FAILED || pread(fd, bytes, 64, 0) < 0)
-		return failed(a[0]);
-	printf("%d %p %d %lx-%lx\n", getpid(), (void *)bytes, fd, (unsigned long)at,
+	printf("%d %p %d %lx-%lx\n", getpid(), (void *)bytes, HELD_FD, (unsigned long)at,
 	       (unsigned long)at + ROOM);
 	fflush(stdout);
+	fd = open(a[0], O_RDONLY);
+	if (fd < 0 || dup2(fd, HELD_FD) < 0 || pread(fd, bytes, 64, 0) < 0 ||
+	    mmap(at, ROOM, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		return failed(a[0]);
+	close(open("reader.ready", O_WRONLY | O_CREAT, 0666));
 	alarm(120);
 	for (;;)
 		pause();

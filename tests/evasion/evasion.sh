@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 2400
+# timeout: 3000
 #
 # The evasion suite: runs every attack of tests/evasion/cases first without Muniment, where it must work, then against a
 # daemon, and holds what became of it against what the case's table line says. Run by scripts/test evasion, in a guest
@@ -12,6 +12,7 @@
 #   read      any byte on standard output, or in $W/copy (unguarded: the marker)
 #   destroy   $D is not as it was
 #   monitor   any byte on standard output: the function looks for itself whether the harm is done
+#   egress    the record's mark comes to another host (egress.sh); the intruder may read
 # and with the entry that is in the ledger, or is not, that makes: prevented (no success; entry), stopped (no success; the
 # entry says killed), detected (success; entry), missed (success; none), unrecorded (no success; none).
 #
@@ -34,6 +35,10 @@ HERE=$TREE/tests/evasion EVADE=$BUILD/evasion USER_NAME=games
 . "$HERE/judge.sh"
 # shellcheck source=tests/evasion/monitor.sh
 . "$HERE/monitor.sh"
+# shellcheck source=tests/guest/far.sh
+. "$TREE/tests/guest/far.sh"
+# shellcheck source=tests/evasion/egress.sh
+. "$HERE/egress.sh"
 EVASION_DAEMON=$MUNIMENTD EVASION_RUN=$$
 export EVASION_RUN EVASION_DAEMON HELPERS EVADE MARKER CASE_DIR TREE BUILD KERNEL MECHANISM M USER_NAME
 
@@ -43,7 +48,7 @@ declare -a NAMES=()
 declare -A KIND=() LINE=() WHAT=() SPEC=()
 
 # evade NAME KIND LINE WHAT [KEY=VALUE…]: LINE is the words of the list of known ways that the case stands for. Keys:
-#   who=        intruders, in one word each (default: root, and of kind read also user)
+#   who=        intruders, in one word each (default: root, and of kinds read and egress also user)
 #   disk=       ext4 (default) or btrfs
 #   reader=     yes: $W/reader is a program of a role that may read; asked: of one that takes libraries of packages only
 #   native=     why it cannot be tried on the machine that the tests run on
@@ -74,7 +79,7 @@ selected() {
 
 intruders() {
 	local default=root
-	[[ ${KIND[$1]} != read ]] || default='root user'
+	[[ ${KIND[$1]} != read && ${KIND[$1]} != egress ]] || default='root user'
 	default=${SPEC[$1,who]:-$default}
 	[[ -z ${EVASION_WHO:-} || " $default " == *" $EVASION_WHO "* ]] || return
 	echo "${EVASION_WHO:-$default}"
@@ -108,8 +113,8 @@ enter() {
 	CASE=$1 WHO=$2 I=$1.$2
 	P=$CASE_DIR/${SPEC[$1,disk]:-ext4}/$PASS
 	S=$P/store D=$P/store/$I W=$P/tries/$I
-	R=$D/record
-	export PASS CASE WHO I P S D W R
+	R=$D/record MARK="<$I:$PASS:$MARKER>"
+	export PASS CASE WHO I P S D W R MARK
 }
 
 # Calls a function, with further arguments, for each case and intruder of kind $1. No such function may call this.
@@ -127,7 +132,9 @@ each() {
 
 # What each case finds: a record, another file, an empty directory; everybody may everything, as far as modes go.
 lay_out() {
-	echo "$MARKER" >"$R" && echo other >"$D/other" && echo outside >"$W/outside"
+	local text=$MARKER
+	[[ ${KIND[$CASE]} != egress ]] || text=$MARK
+	echo "$text" >"$R" && echo other >"$D/other" && echo outside >"$W/outside"
 	case ${SPEC[$CASE,reader]:-} in
 	yes) cp "$EVADE/evade" "$W/reader" ;;
 	asked) cp "$HELPERS/loader" "$W/reader" && cp "$CASE_DIR/theft.so" "$W/" ;;
@@ -186,10 +193,13 @@ set_out() {
 	each read add_directories
 	each destroy add_directories
 	each monitor add_directories
+	each egress add_directories
 	mkdir -p "${directories[@]}"
 	each read lay_out
 	each destroy lay_out
 	each monitor lay_out
+	each egress lay_out
+	! has_egress || egress_lay_out
 	for place in "$CASE_DIR"/{ext4,btrfs}/"$PASS"; do
 		[[ -d $place/store ]] || continue
 		chmod -R a+rwX "$place/tries" "$place/store"
@@ -197,6 +207,7 @@ set_out() {
 	done
 	each read before
 	each destroy before
+	each egress before
 }
 
 try_unguarded() {
@@ -217,6 +228,7 @@ unguarded() {
 	states "$M/state.1"
 	each destroy changed_unguarded
 	each monitor monitor_unguarded
+	egress_unguarded
 }
 
 changed_unguarded() {
@@ -273,6 +285,8 @@ skip_those_lacking() {
 		reason=''
 		if ! selected "$name"; then
 			reason='not asked for'
+		elif [[ ${KIND[$name]} == egress ]] && reason=$(egress_lacks); then
+			:
 		elif [[ $KERNEL == native && -n ${SPEC[$name,native]:-} ]]; then
 			reason=${SPEC[$name,native]}
 		elif [[ ! -d $CASE_DIR/${SPEC[$name,disk]:-ext4} ]]; then
@@ -299,7 +313,8 @@ policy() {
 		  - {role: app, store: ehr, access: [list, read]}
 		  - {role: asked, store: ehr, access: [list, read]}
 	END
-	sed -i "s|^roles:|&\n  app: {programs: [$CASE_DIR/reader$readers]}\n  asked: {programs: [$asked], libraries: packaged}|" "$M/policy.d/policy.yaml"
+	! has_egress || egress_policy >>"$M/policy.d/policy.yaml"
+	sed -i "s|^roles:|&$(! has_egress || egress_roles)\n  app: {programs: [$CASE_DIR/reader$readers]}\n  asked: {programs: [$asked], libraries: packaged}|" "$M/policy.d/policy.yaml"
 }
 
 guarded() {
@@ -312,7 +327,9 @@ guarded() {
 	each destroy try_guarded
 	states "$M/state.1"
 	each destroy changed_guarded
-	judge read destroy
+	egress_guarded
+	judge read destroy egress
+	! has_egress || egress_still_open
 	check_lines
 	m_verify
 }
@@ -330,6 +347,7 @@ evasion_exit() {
 	local status=$?
 	[[ -z ${EVASION_KEEP:-} ]] || m_entries >"$EVASION_KEEP/ledger.json" 2>/dev/null
 	if [[ $KERNEL == native ]]; then end_held; fi
+	[[ -z $FAR_PID ]] || egress_stop
 	end_groups
 	(exit "$status")
 	if [[ $KERNEL == native ]]; then n_exit; else t_exit; fi
@@ -353,6 +371,7 @@ export OUT=${OUT:-$CASE_DIR} && RESULTS=$OUT/results.tsv
 begin_results
 : >"$OUT/progress"
 skip_those_lacking
+! has_egress || egress_start || { t_fail "a far side" "$(cat "$FAR/out")" && exit 1; }
 start_user
 unguarded
 guarded

@@ -17,6 +17,8 @@ entry_default() {
 	# shellcheck disable=SC2153  # of evasion.sh
 	if [[ ${KIND[$CASE]} == monitor ]]; then
 		echo "$MONITOR_ENTRY"
+	elif [[ ${KIND[$CASE]} == egress ]]; then
+		echo "store=ehr operations=send wanted=deny reason=not_agreed uid=${!uid}"
 	else
 		echo "store=ehr wanted=deny uid=${!uid}"
 	fi
@@ -25,7 +27,7 @@ entry_default() {
 # A line for jq: who, when, part of the path (none where the table names the path, or the attack has no file), words.
 add_attempt() {
 	local needle="/$I" words=${SPEC[$CASE,entry]:-}
-	[[ " $words" != *" path="* && ${KIND[$CASE]} != monitor ]] || needle=''
+	[[ " $words" != *" path="* && ${KIND[$CASE]} != monitor && ${KIND[$CASE]} != egress ]] || needle=''
 	if [[ ${KIND[$CASE]} == monitor && -n $words ]]; then
 		:
 	else
@@ -36,7 +38,7 @@ add_attempt() {
 
 # Until no entry of what was before is taken for the attack's, where only the time tells them apart.
 wait_early() {
-	[[ " ${SPEC[$CASE,entry]:-} " != *" path=* "* ]] || sleep "$(printf '0.%03d' $((EARLY + 5)))"
+	[[ " ${SPEC[$CASE,entry]:-} " != *" path=* "* && ${KIND[$CASE]} != egress ]] || sleep "$(printf '0.%03d' $((EARLY + 5)))"
 }
 
 # As muniment.sh has it, but only since then if SINCE is set: a guest takes long to read it all again and again.

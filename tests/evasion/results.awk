@@ -110,6 +110,7 @@ END {
 	print "* **–**: not to be tried here. **not run**: not in this run. Numbers in brackets are reasons, at the end."
 	totals()
 	table("read", "Reaching the data")
+	table("egress", "Getting it out")
 	table("destroy", "Destroying")
 	table("monitor", "Against the monitor")
 	print "\n## Reasons\n"

@@ -107,6 +107,35 @@ static void ask_egress(const struct policy_image *image)
 	}
 }
 
+static void look_at_copies(const struct policy_image *image)
+{
+	require(image->n_copy_paths <= POLICY_COPIES_MAX && image->copies <= COPIES_DENY);
+	require(image->copies_rule.line || (!image->n_copy_paths && image->copies == COPIES_ALLOW));
+	require(image->copies_rule.file < image->n_files);
+	for (size_t i = 0; i < image->n_copy_paths; i++)
+		require(image->copy_paths[i][0] == '/');
+}
+
+static void look_at_sinks(const struct policy_image *image)
+{
+	size_t paths = 0, programs = 0;
+
+	require(image->n_sinks <= SINKS_MAX);
+	for (size_t i = 0; i < image->n_sinks; i++) {
+		const struct image_sink *sink = &image->sinks[i];
+
+		require(sink->n_paths && sink->any_program == !sink->n_programs);
+		require(sink->line && sink->file < image->n_files);
+		for (size_t k = 0; k < sink->n_paths; k++)
+			require(sink->paths[k][0] == '/' && sink->paths[k][1]);
+		for (size_t k = 0; k < sink->n_programs; k++)
+			require(sink->programs[k][0] == '/');
+		paths += sink->n_paths;
+		programs += sink->n_programs;
+	}
+	require(paths <= POLICY_SINKS_MAX && programs <= POLICY_SINKS_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy *policy = policy_new();
@@ -123,6 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (image) {
 		ask(image);
 		ask_egress(image);
+		look_at_copies(image);
+		look_at_sinks(image);
 	}
 	policy_image_free(image);
 	policy_free(policy);

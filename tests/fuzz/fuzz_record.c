@@ -23,11 +23,17 @@ static void require(int holds)
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	struct policy_image *image;
+
 	(void)argc;
 	(void)argv;
 	require(!enrich_new(&fixture_names, NULL, &enrich));
 	ocsf = ocsf_new(&fixture_host, enrich);
-	require(ocsf && !ocsf_set_policy(ocsf, 7, fixture_agreed_image()));
+	image = fixture_agreed_image();
+	require(image != NULL);
+	image->copies_rule.line = 1;
+	require(!fixture_declassifies(image, 2));
+	require(ocsf && !ocsf_set_policy(ocsf, 7, image));
 	return 0;
 }
 
@@ -62,6 +68,16 @@ static void mend_peer(struct record_access *a)
 	}
 }
 
+/* One in four of those that may be is about data that is copied. */
+static void mend_copy(struct record_access *a)
+{
+	if ((a->hook != HOOK_FILE_PERMISSION && a->hook != HOOK_MMAP_FILE) || a->detail % 4)
+		return;
+	a->detail = a->detail / 4 % (SINKS_MAX + 2); /* the last is one too many */
+	a->operations = OPERATION_BIT(OPERATION_COPY);
+	a->flags |= RECORD_FLAG_COPY;
+}
+
 /* Records that decoding would refuse at the first field teach nothing: half of the inputs get a fitting
  * header. */
 static void mend(char *bytes, size_t size)
@@ -79,6 +95,7 @@ static void mend(char *bytes, size_t size)
 	a->wanted = a->wanted % 2 + 1;
 	a->enforced = a->enforced % (ENFORCED_END - 1) + 1;
 	a->reason = a->reason % (REASON_END - 1) + 1;
+	mend_copy(a);
 	mend_peer(a);
 	a->policy_generation = a->policy_generation % 2 + 7;
 	a->tally.count += a->flags & RECORD_FLAG_FOLDED ? 0 : !a->tally.count;

@@ -55,6 +55,8 @@ m_status_is() {
 m_launch() {
 	[[ -e $M/key ]] ||
 		"$MUNIMENT" key new --name example.org/case --out "$M/key" --ledger "$M/ledger" --same-disk >"$M/key.out" 2>&1
+	# What attacks print goes to files here, which the test reads as root.
+	printf 'version: 1\ndeclassify:\n  - {to: [%s]}\n' "$M" >"$M/policy.d/test.yaml"
 	"$MUNIMENTD" --policy "$M/policy.d" --ledger "$M/ledger" --key "$M/key" --run "$M/run" --pin-dir "$M_PINS" \
 		--events "$M/events.json" --same-disk --protect "$M_PROTECT" "${M_OPTIONS[@]}" "$@" >>"$M/log" 2>&1 </dev/null &
 	M_PID=$!

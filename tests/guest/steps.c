@@ -13,6 +13,8 @@
  *	wait FILE	until the file is there		slurp		reads standard input to its end
  *	splice FILE	to standard output		sendfile FILE	likewise
  *	relay		splices standard input to standard output	tee	likewise
+ *	open FILE	for writing, to be kept open	put		writes what it has read last there
+ *	map		the same by a shared mapping
  *	pour		vmsplices what it has read last to standard output
  *	race A B	again and again, at once: A by one, B by another thread or child that shares the memory; prints B
  *			as soon as one process had both
@@ -27,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -34,7 +37,9 @@
 
 static char **steps; /* still to be taken */
 static char bytes[4096];
-static int outcome; /* of a thread or child that shares the memory */
+static size_t n_bytes;
+static int kept = -1; /* descriptor */
+static int outcome;   /* of a thread or child that shares the memory */
 
 static int fail(const char *what)
 {
@@ -59,6 +64,7 @@ static int look(const char *path, int print)
 	if (n < 0)
 		return fail(path);
 	close(fd);
+	n_bytes = (size_t)n;
 	return !print || write(STDOUT_FILENO, bytes, (size_t)n) == n ? 0 : fail("write");
 }
 
@@ -142,6 +148,27 @@ static int pass_on(int by_tee)
 			   : splice(STDIN_FILENO, NULL, STDOUT_FILENO, NULL, sizeof(bytes), 0);
 
 	return n < 0 ? fail("splice") : 0;
+}
+
+static int keep_open(const char *path)
+{
+	kept = open(path, O_RDWR | O_CLOEXEC);
+	return kept < 0 ? fail(path) : 0;
+}
+
+static int put(void)
+{
+	return write(kept, bytes, n_bytes) == (ssize_t)n_bytes ? 0 : fail("write");
+}
+
+static int map(void)
+{
+	void *at = mmap(NULL, sizeof(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, kept, 0);
+
+	if (at == MAP_FAILED)
+		return fail("mmap");
+	memcpy(at, bytes, n_bytes);
+	return 0;
 }
 
 static int pour(void)
@@ -238,7 +265,7 @@ static int run_fork(int *ret_ended)
 
 static size_t arguments_of(const char *step)
 {
-	static const char *const one[] = {"read", "take", "wait", "become", "splice", "sendfile"},
+	static const char *const one[] = {"read", "take", "wait", "become", "splice", "sendfile", "open"},
 				 *const two[] = {"thread", "child", "peek", "race"};
 
 	for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++)
@@ -269,6 +296,12 @@ static int take(int *ret_ended)
 		return send_out(step[1], step[0][1] == 'p');
 	if (!strcmp(*step, "relay") || !strcmp(*step, "tee"))
 		return pass_on(!strcmp(*step, "tee"));
+	if (!strcmp(*step, "open"))
+		return keep_open(step[1]);
+	if (!strcmp(*step, "put"))
+		return put();
+	if (!strcmp(*step, "map"))
+		return map();
 	if (!strcmp(*step, "pour"))
 		return pour();
 	if (!strcmp(*step, "race"))

@@ -180,6 +180,37 @@ static void test_peers(void **state)
 #undef NO_ADDRESS
 }
 
+/* Data that is copied: alone, by few hooks, and the file is marked as a copy. */
+static void test_copies(void **state)
+{
+	const unsigned outside = RECORD_FLAG_COPY | RECORD_FLAG_PATH_OUTSIDE;
+
+#define COPIED(error, change)                                                                                \
+	REFUSES(error, (a->operations = OPERATION_BIT(OPERATION_COPY), a->hook = HOOK_FILE_PERMISSION,       \
+			a->flags = outside, a->reason = REASON_COPIES, change))
+	(void)state;
+	COPIED(DECODE_OK, (void)a);
+	COPIED(DECODE_OK, a->hook = HOOK_MMAP_FILE);
+	COPIED(DECODE_OK, a->hook = HOOK_FILE_IOCTL);
+	COPIED(DECODE_OK, a->flags = RECORD_FLAG_COPY);
+	COPIED(DECODE_OK, a->reason = REASON_GRANTED);
+	COPIED(DECODE_OK, (a->flags |= RECORD_FLAG_FOLDED, a->tally.count = 0, a->tally.uses = 1));
+	COPIED(DECODE_FLAGS, a->flags = RECORD_FLAG_PATH_OUTSIDE);
+	COPIED(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_READ));
+	COPIED(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_SEND));
+	COPIED(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_CONTROL));
+	COPIED(DECODE_HOOK, a->hook = HOOK_FILE_OPEN);
+	COPIED(DECODE_HOOK, a->hook = HOOK_INODE_RENAME);
+	COPIED(DECODE_HOOK, a->hook = HOOK_SOCKET_SENDMSG);
+	COPIED(DECODE_PATH, a->path_count = 1);
+	COPIED(DECODE_OK, (a->detail = 1, a->reason = REASON_GRANTED));
+	COPIED(DECODE_OK, a->detail = SINKS_MAX);
+	COPIED(DECODE_SINK, a->detail = SINKS_MAX + 1);
+	REFUSES(DECODE_OK, a->flags = outside);
+	REFUSES(DECODE_OK, (a->flags = outside, a->operations = OPERATION_BIT(OPERATION_EXECUTE)));
+#undef COPIED
+}
+
 /* An account keeps the beginning of a path, leaf first. */
 static void test_cut_account(void **state)
 {
@@ -222,9 +253,11 @@ static void test_words(void **state)
 		assert_non_null(decode_error_text((enum decode_error)e));
 	for (unsigned i = 1; i < OPERATION_END; i++)
 		assert_non_null(decode_operation_text(i));
+	assert_string_equal(decode_operation_text(OPERATION_COPY), "copy");
 	assert_string_equal(decode_operation_text(OPERATION_SEND), "send");
 	assert_string_equal(decode_operation_text(OPERATION_CONTROL), "control");
 	assert_null(decode_operation_text(OPERATION_END));
+	assert_null(decode_operation_text(OPERATION_CONTROL + 1));
 	for (unsigned i = 1; i < HOOK_END; i++)
 		assert_non_null(decode_hook_text(i));
 	for (unsigned i = 1; i < MECHANISM_END; i++)
@@ -246,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_every_field),
 		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_cut_account),
 		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_words),

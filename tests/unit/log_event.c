@@ -169,13 +169,36 @@ static void test_sent(void **state)
 	}
 }
 
+/* An update to the standard, but of what, the row must tell. */
+static void test_copied(void **state)
+{
+	static const char copied[] =
+		"{\"class_uid\":1001,\"activity_id\":3,\"action_id\":2,\"file\":{\"path\":\"/tmp/x\"},"
+		"\"unmapped\":{\"muniment\":{\"store\":\"ehr\",\"operations\":[\"copy\"],\"bytes_written\":7}"
+		"}}";
+	static const char written[] = "{\"class_uid\":1001,\"activity_id\":3,\"unmapped\":{\"muniment\":"
+				      "{\"operations\":[\"write\",\"copy\"]}}}";
+	struct buf out = {0};
+	struct log_event e;
+
+	(void)state;
+	log_event_parse(1, (const uint8_t *)copied, strlen(copied), &e);
+	assert_string_equal(e.operation, "copy");
+	assert_string_equal(e.store, "ehr");
+	log_table_row(&out, &e, (const uint8_t *)copied, strlen(copied), false);
+	assert_non_null(strstr(out.data, " /tmp/x  7 bytes written\n"));
+	log_event_free(&e);
+	buf_free(&out);
+	log_event_parse(2, (const uint8_t *)written, strlen(written), &e);
+	assert_string_equal(e.operation, "update");
+	log_event_free(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_times),
-		cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_sent),
+		cmocka_unit_test(test_times), cmocka_unit_test(test_filters), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_sent),  cmocka_unit_test(test_copied),
 	};
 
 	return cmocka_run_group_tests(tests, in_utc, NULL);

@@ -209,6 +209,21 @@ static inline struct policy_image *fixture_image(void)
 	return image;
 }
 
+/* Gives the image n rules that declassify, on lines 20, 21 … 0 or -1. */
+static inline int fixture_declassifies(struct policy_image *image, size_t n)
+{
+	struct image_sink *sinks = calloc(n, sizeof(*sinks));
+
+	if (!sinks)
+		return -1;
+	free(image->sinks);
+	image->sinks = sinks;
+	image->n_sinks = n;
+	for (size_t i = 0; i < n; i++)
+		sinks[i] = (struct image_sink){.any_program = true, .line = (uint32_t)(20 + i)};
+	return 0;
+}
+
 /* The same image with two agreements, numbers 1 and 2, of which the second tells nothing beyond its name. */
 static inline struct policy_image *fixture_agreed_image(void)
 {

@@ -229,6 +229,47 @@ static void limits_of_agreements_hold_to_the_one(void **state)
 	assert_int_equal(rc, -EINVAL);
 }
 
+static void the_limit_of_copies_holds_to_the_one(void **state)
+{
+	static const char before[] = "stores: {s: {paths: [/srv/records]}}\nroles: {r: {users: [root]}}\n"
+				     "grants: [{role: r, store: s, access: [read]}]\n"
+				     "copies:\n  else: deny\n  to:\n";
+	int rc;
+
+	(void)state;
+	assert_int_equal(limit_findings(before, "    - /srv/auto/*\n", POLICY_COPIES_MAX, "", &rc), 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(limit_findings(before, "    - /srv/auto/*\n", POLICY_COPIES_MAX + 1, "", &rc), 1);
+	assert_int_equal(rc, -EINVAL);
+}
+
+static void copies_are_said_in_one_file(void **state)
+{
+	static const char first[] = HEAD "stores: {s: {paths: [/srv/records]}}\nroles: {r: {users: [root]}}\n"
+					 "grants: [{role: r, store: s, access: [read]}]\n"
+					 "copies:\n  to: [/srv/records/2026]\n  else: deny\n";
+	static const char again[] = "version: 1\ncopies:\n  {to: [/nowhere], else: allow}\n";
+	struct policy *policy = policy_new();
+	const struct policy_finding *finding;
+
+	(void)state;
+	add(policy, "a.yaml", first);
+	add(policy, "b.yaml", again);
+	assert_int_equal(policy_check(policy, &fake_env), -EINVAL);
+	assert_int_equal(policy->findings.n, 2); /* what the second says is not looked at */
+	finding = find(policy, POLICY_COPIES_IN_STORE);
+	assert_non_null(finding);
+	assert_int_equal(finding->at.line, 7);
+	assert_int_equal(finding->other.line, 3);
+	finding = find(policy, POLICY_DUPLICATE_KEY);
+	assert_non_null(finding);
+	assert_int_equal(finding->at.file, 1);
+	assert_int_equal(finding->at.line, 3);
+	assert_int_equal(finding->other.file, 0);
+	assert_int_equal(finding->other.line, 6);
+	policy_free(policy);
+}
+
 static void a_hundred_thousand_users_fit(void **state)
 {
 	static const char before[] = "stores:\n  s: {paths: [/srv/records]}\nroles:\n  r:\n    users:\n";
@@ -386,6 +427,8 @@ int main(void)
 		cmocka_unit_test(truth_values_are_suggested),
 		cmocka_unit_test(limits_hold_to_the_one),
 		cmocka_unit_test(limits_of_agreements_hold_to_the_one),
+		cmocka_unit_test(the_limit_of_copies_holds_to_the_one),
+		cmocka_unit_test(copies_are_said_in_one_file),
 		cmocka_unit_test(a_hundred_thousand_users_fit),
 		cmocka_unit_test(directories_are_read_in_order),
 		cmocka_unit_test(unreadable_files_are_findings),

@@ -391,6 +391,47 @@ static void libraries(void **state)
 	policy_free(policy);
 }
 
+static void copies_of_records(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		enum copies otherwise;
+		uint32_t line;
+	} rows[] = {
+		{"", 0, COPIES_ALLOW, 0},
+		{"copies: {else: alert}\n", 0, COPIES_ALERT, 8},
+		{"\ncopies:\n\n  to: [/srv/departments/clinic, /lib]\n  else: deny\n", 2, COPIES_DENY, 9},
+		{"copies: {to: [/lib, /srv/index.db]}\n", 2, COPIES_ALLOW, 8},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct policy *policy = policy_new();
+		struct policy_image *image = NULL;
+		struct buf source = {0};
+
+		buf_printf(&source,
+			   "version: 1\nmode: enforce\nstores: {ehr: {paths: [/srv/records]}}\n"
+			   "roles:\n  staff: {users: [alice]}\ngrants:\n"
+			   "  - {role: staff, store: ehr, access: [read]}\n%s",
+			   rows[i].text);
+		assert_int_equal(policy_add_text(policy, "p.yaml", source.data, source.len), 0);
+		buf_free(&source);
+		assert_int_equal(policy_check(policy, &fake_env), 0);
+		assert_int_equal(policy_compile(policy, &image), 0);
+		policy_free(policy);
+		assert_int_equal(image->n_copy_paths, rows[i].n);
+		assert_int_equal(image->copies, rows[i].otherwise);
+		assert_int_equal(image->copies_rule.line, rows[i].line);
+		if (rows[i].otherwise == COPIES_DENY) {
+			assert_string_equal(image->copy_paths[0], "/srv/departments/clinic");
+			assert_string_equal(image->copy_paths[1], "/usr/lib"); /* behind the link */
+		}
+		policy_image_free(image);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +443,7 @@ int main(void)
 		cmocka_unit_test(the_last_role_counts),
 		cmocka_unit_test(the_host_section),
 		cmocka_unit_test(libraries),
+		cmocka_unit_test(copies_of_records),
 	};
 
 	return cmocka_run_group_tests_name("policy compile", tests, set_up, tear_down);

@@ -133,6 +133,15 @@ static const char *either(const char *a, const char *b)
 	return *a ? a : b;
 }
 
+/* To the standard, data that is copied is an update of the file it goes to. */
+static bool is_copy(const json_t *root)
+{
+	const char *operation =
+		json_string_value(json_array_get(member(root, "unmapped.muniment.operations"), 0));
+
+	return operation && strcmp(operation, "copy") == 0;
+}
+
 /* The word for what was done: the daemon's own kind, or the activity of the class. */
 static const char *operation(const json_t *root)
 {
@@ -146,6 +155,8 @@ static const char *operation(const json_t *root)
 
 	if (*named)
 		return named;
+	if (is_copy(root))
+		return "copy";
 	if (class == 1001 && activity > 0 && (size_t)activity < sizeof(file) / sizeof(file[0]))
 		return file[activity];
 	if (class == 4001 && (activity == 1 || activity == 6))

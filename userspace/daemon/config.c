@@ -27,7 +27,7 @@ bool config_init(struct config *c)
 	c->fold = FOLD_DEFAULT;
 	return config_set(&c->policy, POLICY_DIR) && config_set(&c->ledger, "/var/lib/muniment/ledger") &&
 	       config_set(&c->key, "/etc/muniment/origin.key") && config_set(&c->run, "/run/muniment") &&
-	       config_set(&c->pin_dir, "/sys/fs/bpf/muniment") &&
+	       config_set(&c->pin_dir, "/sys/fs/bpf/muniment") && config_set(&c->cgroup, "/sys/fs/cgroup") &&
 	       config_set(&c->events, "/var/log/muniment/events.json");
 }
 
@@ -40,6 +40,7 @@ void config_free(struct config *c)
 	free(c->run);
 	free(c->pin_dir);
 	free(c->events);
+	free(c->cgroup);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -100,6 +101,7 @@ PATH_READER(ledger, "the ledger's path")
 PATH_READER(key, "the key's path")
 PATH_READER(run, "the run directory")
 PATH_READER(pin_dir, "the directory for pins")
+PATH_READER(cgroup, "the cgroup")
 
 static void read_events(struct reader *rd, const struct ynode *value, void *out)
 {
@@ -165,7 +167,7 @@ static const struct key_spec keys[] = {
 	{"events", KEY_OPTIONAL, read_events},	 {"pin", KEY_OPTIONAL, read_pin},
 	{"protect", KEY_OPTIONAL, read_protect}, {"same_disk", KEY_OPTIONAL, read_same_disk},
 	{"alerts", KEY_OPTIONAL, read_alerts},	 {"mechanism", KEY_OPTIONAL, read_mechanism},
-	{"fold", KEY_OPTIONAL, read_fold},
+	{"fold", KEY_OPTIONAL, read_fold},	 {"cgroup", KEY_OPTIONAL, read_cgroup},
 };
 
 static void read_source(struct policy *source, struct config *c)

@@ -23,6 +23,7 @@ struct config {
 	char *run;     /* control socket, lock, canary */
 	char *pin_dir; /* on bpffs */
 	char *events;  /* file, "-" for standard output, "none" */
+	char *cgroup;  /* whose processes' connections and settings are watched */
 	bool pin;
 	enum store_mode protect; /* what the daemon does for itself; STORE_MODE_INVALID: nothing */
 	unsigned fold;		 /* seconds in which repeats are counted and told once; 0: each is an entry */

@@ -36,7 +36,8 @@ static void print_serving(const struct kernel *k)
 static int probe(const struct config *config, bool *ret_can_prevent)
 {
 	char run[] = "/tmp/munimentd-check-XXXXXX", pins[PATH_MAX];
-	struct kernel_options options = {.run_dir = run, .pin_dir = pins, .only = config->mechanism};
+	struct kernel_options options = {
+		.run_dir = run, .pin_dir = pins, .only = config->mechanism, .cgroup = config->cgroup};
 	struct kernel *k = NULL;
 	bool adopted;
 	int err;

@@ -71,6 +71,7 @@ static int open_kernel(struct keeper *k, bool *ret_adopted)
 	const struct kernel_options options = {
 		.pin_dir = k->config->pin_dir,
 		.run_dir = k->config->run,
+		.cgroup = k->config->cgroup,
 		.pin_links = k->config->pin,
 		.only = k->config->mechanism,
 		.protect = k->config->protect,

@@ -16,7 +16,7 @@
 #include "ledger/key.h"
 
 struct line {
-	const char *config, *policy, *ledger, *key, *run, *pin_dir, *events, *mechanism, *protect;
+	const char *config, *policy, *ledger, *key, *run, *pin_dir, *events, *cgroup, *mechanism, *protect;
 	uint64_t fold;
 	bool check, pin, same_disk, alerts, foreground, verbose, version;
 };
@@ -46,6 +46,9 @@ static enum args_result read_line(struct line *l, int argc, char **argv)
 		{0, "same-disk", NULL, "let the key lie on the ledger's own file system", ARGS_FLAG,
 		 &l->same_disk},
 		{0, "alerts", NULL, "print alerts on standard error", ARGS_FLAG, &l->alerts},
+		{0, "cgroup", "DIR",
+		 "watch the connections of this cgroup's processes only (/sys/fs/cgroup; for tests)",
+		 ARGS_STRING, &l->cgroup},
 		{0, "mechanism", "NAME", "lsm, fmod_ret or tracing instead of the strongest (for tests)",
 		 ARGS_STRING, &l->mechanism},
 		{0, "foreground", NULL, "stay in the foreground (always so)", ARGS_FLAG, &l->foreground},
@@ -80,7 +83,8 @@ static int apply_line(struct config *c, const struct line *l)
 {
 	if (!override(&c->policy, l->policy) || !override(&c->ledger, l->ledger) ||
 	    !override(&c->key, l->key) || !override(&c->run, l->run) || !override(&c->pin_dir, l->pin_dir) ||
-	    !override(&c->events, l->events) || !make_absolute(&c->policy) || !make_absolute(&c->ledger) ||
+	    !override(&c->events, l->events) || !override(&c->cgroup, l->cgroup) ||
+	    !make_absolute(&c->cgroup) || !make_absolute(&c->policy) || !make_absolute(&c->ledger) ||
 	    !make_absolute(&c->key) || !make_absolute(&c->run) || !make_absolute(&c->pin_dir) ||
 	    !make_absolute(&c->events) || (c->file && !make_absolute(&c->file))) {
 		log_error("out of memory");

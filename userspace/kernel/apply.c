@@ -436,6 +436,8 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 	if (!err)
 		err = kernel_fill_egress(k, image, f.slot);
 	if (!err)
+		err = kernel_fill_copies(k, image, f.slot);
+	if (!err)
 		err = fill_own(&f);
 	if (!err)
 		err = fill_canary(&f);

@@ -71,7 +71,6 @@ static const struct table_row table[] = {
 	{"core dump", BY(LSM), PREVENTS, PROGRAM(lsm__cred_prepare)},
 	{"send", BY(LSM), PREVENTS, PROGRAM(lsm__socket_sendmsg)},
 	{"connect", BY(LSM), PREVENTS, PROGRAM(lsm__socket_connect)},
-	{"receive", BY(LSM), PREVENTS, PROGRAM(lsm__socket_recvmsg)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__socket_getsockopt)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__unix_may_send)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__inet_csk_clone)},
@@ -115,7 +114,6 @@ static const struct table_row table[] = {
 	{"core dump", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__prepare_creds)},
 	{"send", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__socket_sendmsg)},
 	{"connect", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__socket_connect)},
-	{"receive", BY(FMOD_RET), PREVENTS, PROGRAM(fmod_ret__socket_recvmsg)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fmod_ret__socket_getsockopt)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fmod_ret__unix_may_send)},
 	{NULL, BY(FMOD_RET), LABELS, PROGRAM(fentry__inet_csk_clone)},
@@ -137,6 +135,10 @@ static const struct table_row table[] = {
 	{"kernel settings", BY(LSM) | BY(FMOD_RET) | BY(TRACING), PREVENTS | BESIDE, PROGRAM(cgroup__sysctl)},
 	{"packets", BY(LSM) | BY(FMOD_RET), PREVENTS | BESIDE | PRIVILEGED, PROGRAM(cgroup__egress)},
 	{NULL, BY(LSM) | BY(FMOD_RET), BESIDE | PRIVILEGED, PROGRAM(cgroup__ingress)},
+	{"connect", BY(TRACING), PREVENTS | BESIDE | PRIVILEGED, PROGRAM(cgroup__connect4)},
+	{NULL, BY(TRACING), BESIDE | PRIVILEGED, PROGRAM(cgroup__connect6)},
+	{"datagrams", BY(TRACING), PREVENTS | BESIDE | PRIVILEGED, PROGRAM(cgroup__sendmsg4)},
+	{NULL, BY(TRACING), BESIDE | PRIVILEGED, PROGRAM(cgroup__sendmsg6)},
 	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), CHECKED, PROGRAM(tracing__cgroup_attach_task)},
 	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), LABELS, PROGRAM(tracing__process_fork)},
 	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
@@ -147,10 +149,12 @@ static const struct table_row table[] = {
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_creds_for_exec)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_prctl)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__sb_kern_mount)},
+	{NULL, BY(LSM), 0, PROGRAM(lsm__inode_free_security)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__task_alloc)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_check_security)},
 	{NULL, BY(LSM), 0, PROGRAM(lsm__bprm_committed_creds)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__task_prctl)},
+	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__inode_free)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__task_alloc)},
 	{NULL, BY(FMOD_RET), 0, PROGRAM(fentry__bprm_check)},
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
@@ -210,6 +214,8 @@ static const struct {
 	{"bpf", NULL, "its arguments are in the caller's memory, where they may change"},
 	{"mount over a name", NULL, "no tracepoint has the inode"},
 	{"modules and kexec", NULL, "no tracepoint comes before them"},
+	{"send", NULL, "no tracepoint has the socket: what is sent by a connection from before is not seen"},
+	{"receive", NULL, "no tracepoint has the socket"},
 };
 
 static struct bpf_program *program_of(const struct muniment_bpf *skel, const struct table_row *row)
@@ -240,21 +246,22 @@ static bool has_hook(const struct btf *kernel, const struct bpf_program *program
 	return type && (!arguments || btf_vlen(type) == arguments);
 }
 
-static bool has_cgroups(void)
+static bool is_cgroup(const char *cgroup)
 {
 	struct statfs fs;
 
-	return !statfs(KERNEL_CGROUPS, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
+	return !statfs(cgroup, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel)
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel,
+		   const char *cgroup)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
 		struct bpf_program *program = program_of(skel, &table[i]);
 
 		bpf_program__set_autoload(program, table[i].mechanisms & rows_of(mechanism, net) &&
 							   has_hook(kernel, program, &table[i]) &&
-							   (!(table[i].flags & BESIDE) || has_cgroups()));
+							   (!(table[i].flags & BESIDE) || is_cgroup(cgroup)));
 	}
 	/* Linux 6.1 writes past the inode's security blob where bpf is no active LSM. */
 	bpf_map__set_autocreate(skel->maps.answers_by_inode, mechanism == MECHANISM_LSM);
@@ -268,10 +275,10 @@ static int link_path(const struct kernel *k, const char *program, char *path, si
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/* At the root of all cgroups: every task's sysctl passes there. */
-static struct bpf_link *attach_cgroup(const struct bpf_program *program)
+/* By default at the root of all cgroups: what every task does passes there. */
+static struct bpf_link *attach_cgroup(const struct bpf_program *program, const char *cgroup)
 {
-	int fd = open(KERNEL_CGROUPS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct bpf_link *link = fd < 0 ? NULL : bpf_program__attach_cgroup(program, fd);
 	int err = errno;
 
@@ -285,7 +292,7 @@ static int attach_row(struct kernel *k, const struct table_row *row)
 {
 	struct bpf_program *program = program_of(k->skel, row);
 	char path[PATH_MAX];
-	struct bpf_link *link = row->flags & BESIDE ? attach_cgroup(program) : bpf_program__attach(program);
+	struct bpf_link *link = row->flags & BESIDE ? attach_cgroup(program, k->options.cgroup) : bpf_program__attach(program);
 	int err;
 
 	if (!link) {

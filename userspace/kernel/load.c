@@ -102,7 +102,9 @@ static int set_pins(struct muniment_bpf *skel, const char *pin_dir)
 	int err;
 
 	bpf_object__for_each_map (map, skel->obj) {
-		const char *name = map == skel->maps.data_control ? "control" : bpf_map__name(map);
+		const char *name = map == skel->maps.data_control  ? "control"
+				   : map == skel->maps.data_copies ? "copy_filter"
+								   : bpf_map__name(map);
 
 		if (name[0] == '.' || map == skel->maps.rodata || map == skel->maps.bss ||
 		    !bpf_map__autocreate(map))
@@ -167,7 +169,7 @@ static int load_with(struct kernel *k, enum mechanism mechanism, bool net)
 
 	if (!skel)
 		return -errno;
-	kernel_select(skel, mechanism, net, k->btf);
+	kernel_select(skel, mechanism, net, k->btf, k->options.cgroup);
 	skel->rodata->net = net;
 	skel->rodata->watches = mechanism != MECHANISM_TRACING;
 	skel->rodata->instance = k->instance;

@@ -99,7 +99,8 @@ static inline uint64_t kernel_clock_ns(clockid_t clock)
 /* --- attach.c: the table of programs --- */
 
 /* Chooses which programs of the object are loaded for a mechanism, and which maps are made. kernel: its BTF. */
-void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel);
+void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel,
+		   const char *cgroup);
 
 /*
  * Attaches what takes privileges that the daemon gives up, and what says nothing before take-over: programs at packets
@@ -134,6 +135,11 @@ uint64_t kernel_labels_of(const struct policy_image *image, uint64_t stores);
 
 /* What the image's agreements say, for a slot whose networks are cleared. Labels have been dealt. 0 or -errno. */
 int kernel_fill_egress(struct kernel *k, const struct policy_image *image, uint32_t slot);
+
+/* --- copies.c --- */
+
+/* What the image says of copies, for a slot whose objects are cleared; after kernel_fill_egress. 0 or -errno. */
+int kernel_fill_copies(struct kernel *k, const struct policy_image *image, uint32_t slot);
 
 /* --- programs.c --- */
 

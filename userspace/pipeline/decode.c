@@ -8,6 +8,7 @@
 #define OPERATIONS_ALL ((1u << OPERATION_END) - 2)
 #define CONTROL	       OPERATION_BIT(OPERATION_CONTROL)
 #define SEND	       OPERATION_BIT(OPERATION_SEND)
+#define COPY	       OPERATION_BIT(OPERATION_COPY)
 #define PATH_BYTES_MAX (PATH_LARGE + PATH_NAME)
 
 static enum decode_error check_path(struct record_view *v, const char *path, size_t room)
@@ -65,17 +66,32 @@ static enum decode_error check_peer(const struct record_access *a)
 	return peer_fits(a) ? DECODE_OK : DECODE_PEER;
 }
 
+/* Granted ones in any mixture, or one of the others alone. */
+static bool operations_fit(unsigned operations)
+{
+	return operations == CONTROL || operations == SEND || operations == COPY ||
+	       (operations && !(operations & ~OPERATIONS_ALL));
+}
+
+/* A copy is written by a descriptor, a mapping or an ioctl: that it is opened makes none. */
+static bool copy_fits(const struct record_access *a)
+{
+	return a->operations != COPY || a->hook == HOOK_FILE_PERMISSION || a->hook == HOOK_MMAP_FILE ||
+	       a->hook == HOOK_FILE_IOCTL;
+}
+
 static enum decode_error check_access(const struct record_access *a)
 {
-	if (!a->operations ||
-	    (a->operations != CONTROL && a->operations != SEND && a->operations & ~OPERATIONS_ALL))
+	if (!operations_fit(a->operations))
 		return DECODE_OPERATIONS;
-	if (a->flags & ~RECORD_FLAGS_ALL)
+	if (a->flags & ~RECORD_FLAGS_ALL || (a->operations == COPY && !(a->flags & RECORD_FLAG_COPY)))
 		return DECODE_FLAGS;
 	if (a->store >= STORE_IDS)
 		return DECODE_STORE;
-	if (a->hook == HOOK_INVALID || a->hook >= HOOK_END)
+	if (a->hook == HOOK_INVALID || a->hook >= HOOK_END || !copy_fits(a))
 		return DECODE_HOOK;
+	if (a->operations == COPY && a->detail > SINKS_MAX)
+		return DECODE_SINK;
 	if (a->mechanism == MECHANISM_INVALID || a->mechanism >= MECHANISM_END)
 		return DECODE_MECHANISM;
 	if (a->wanted != VERDICT_ALLOW && a->wanted != VERDICT_DENY)
@@ -172,6 +188,7 @@ const char *decode_error_text(enum decode_error error)
 		[DECODE_TALLY] = "it counts nothing, or from later on",
 		[DECODE_PEER] = "impossible peer",
 		[DECODE_AGREEMENT] = "impossible agreement",
+		[DECODE_SINK] = "impossible rule that declassifies",
 		[DECODE_PATH] = "malformed path",
 	};
 
@@ -197,7 +214,7 @@ void decode_path(const struct record_view *view, struct buf *out)
 
 const char *decode_operation_text(unsigned operation)
 {
-	static const char *const texts[OPERATION_END] = {
+	static const char *const texts[OPERATION_CONTROL + 1] = {
 		[OPERATION_LIST] = "list",
 		[OPERATION_READ] = "read",
 		[OPERATION_WRITE] = "write",
@@ -206,13 +223,12 @@ const char *decode_operation_text(unsigned operation)
 		[OPERATION_RENAME] = "rename",
 		[OPERATION_ATTRIBUTES] = "attributes",
 		[OPERATION_EXECUTE] = "execute",
+		[OPERATION_COPY] = "copy",
+		[OPERATION_SEND] = "send",
+		[OPERATION_CONTROL] = "control",
 	};
 
-	if (operation == OPERATION_CONTROL)
-		return "control";
-	if (operation == OPERATION_SEND)
-		return "send";
-	return operation < OPERATION_END ? texts[operation] : NULL;
+	return operation <= OPERATION_CONTROL ? texts[operation] : NULL;
 }
 
 const char *decode_hook_text(unsigned hook)
@@ -290,6 +306,7 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_UNLABELLED] = "unlabelled",
 		[REASON_AGREED] = "agreed",
 		[REASON_NOT_AGREED] = "not_agreed",
+		[REASON_COPIES] = "copies",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

@@ -22,7 +22,7 @@ enum decode_error {
 	DECODE_KIND,	   /* a kind that this version does not know */
 	DECODE_CPU,	   /* a CPU that the host cannot have */
 	DECODE_SEQUENCE,   /* number 0 */
-	DECODE_OPERATIONS, /* none, or an unknown one */
+	DECODE_OPERATIONS, /* none, an unknown one, or a mixture that there is not */
 	DECODE_FLAGS,
 	DECODE_STORE,
 	DECODE_HOOK,
@@ -33,6 +33,7 @@ enum decode_error {
 	DECODE_TALLY,	  /* it stands for nothing, or what it counts began after it */
 	DECODE_PEER,	  /* no peer where data is sent, or an address that its family does not have */
 	DECODE_AGREEMENT, /* more of them than a policy can have */
+	DECODE_SINK,	  /* likewise of rules that declassify */
 	DECODE_PATH,	  /* longer than the record, names without end, empty names, a slash in a name */
 	DECODE_END
 };

@@ -19,6 +19,9 @@
  *				denials rule (that of the store, the compartment or the host), wanted, enforced, reason, flags; path_raw
  *				(base64) where the path is not UTF-8
  *	…, of what is sent	agreement, its purpose and partner where it has them, and rule: its line
+ *	…, of what is copied	store: whose data it is; rule: the line of `copies` where there is one; with declassified,
+ *				which says that the file is taken for no copy, that of the rule. What is done to a copy
+ *				later has the flag copy
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
 #define MUNIMENT_PIPELINE_OCSF_H

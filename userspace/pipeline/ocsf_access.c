@@ -11,6 +11,9 @@
 #define STORED_DATA                                                                                          \
 	TACTIC("TA0040", "Impact")                                                                           \
 	TECHNIQUE("T1565", "Data Manipulation") SUB_TECHNIQUE("T1565.001", "Stored Data Manipulation")
+#define STAGED_DATA                                                                                          \
+	TACTIC("TA0009", "Collection")                                                                       \
+	TECHNIQUE("T1074", "Data Staged") SUB_TECHNIQUE("T1074.001", "Local Data Staging")
 
 /* MITRE ATT&CK version 19, by what was wanted; the gravest operation of the mask counts. */
 static const char *const techniques[OPERATION_END] = {
@@ -19,8 +22,7 @@ static const char *const techniques[OPERATION_END] = {
 	[OPERATION_WRITE] = STORED_DATA,
 	[OPERATION_CREATE] = STORED_DATA,
 	[OPERATION_DELETE] = TACTIC("TA0040", "Impact") TECHNIQUE("T1485", "Data Destruction"),
-	[OPERATION_RENAME] = TACTIC("TA0009", "Collection") TECHNIQUE("T1074", "Data Staged")
-		SUB_TECHNIQUE("T1074.001", "Local Data Staging"),
+	[OPERATION_RENAME] = STAGED_DATA,
 	[OPERATION_ATTRIBUTES] = TECHNIQUE("T1222", "File and Directory Permissions Modification")
 		SUB_TECHNIQUE("T1222.002", "Linux and Mac File and Directory Permissions Modification"),
 };
@@ -52,7 +54,7 @@ static const struct activity create = ACTIVITY(1, "create"), link_ = ACTIVITY(1,
 			     read_ = ACTIVITY(2, "read"), update = ACTIVITY(3, "write"),
 			     delete = ACTIVITY(4, "delete"), rename_ = ACTIVITY(5, "rename"),
 			     attributes = ACTIVITY(6, "change attributes of"), open_ = ACTIVITY(14, "open"),
-			     load = ACTIVITY(2, "load");
+			     load = ACTIVITY(2, "load"), copy = ACTIVITY(3, "copy");
 
 /* First what the hook itself says, then the gravest operation. */
 static const struct activity *activity_of(const struct record_access *a)
@@ -61,6 +63,8 @@ static const struct activity *activity_of(const struct record_access *a)
 		return a->hook == HOOK_CORE_DUMP ? &dump : &attach;
 	if (a->store == STORE_LIBRARY)
 		return &load;
+	if (ocsf_is_copying(a))
+		return &copy;
 	if (a->hook == HOOK_INODE_LINK)
 		return &link_;
 	if (a->hook == HOOK_INODE_RENAME)
@@ -133,6 +137,8 @@ static const char *technique_of(const struct record_access *a)
 			SUB_TECHNIQUE("T1547.006", "Kernel Modules and Extensions");
 	if (a->hook == HOOK_LOCKED_DOWN)
 		return techniques[OPERATION_READ];
+	if (ocsf_is_copying(a))
+		return STAGED_DATA;
 	if (a->store == STORE_LIBRARY)
 		return TECHNIQUE("T1574", "Hijack Execution Flow")
 			SUB_TECHNIQUE("T1574.006", "Dynamic Linker Hijacking");
@@ -265,8 +271,14 @@ static void add_file_text(const struct ocsf *o, const struct record_access *a,
 			  const struct ocsf_policy *policy, struct buf *out)
 {
 	const struct image_role *role = ocsf_role(a, policy);
+	const char *store = ocsf_store_name(policy, a->store);
 
 	buf_printf(out, "%s ", activity_of(a)->verb);
+	if (ocsf_is_copying(a)) {
+		buf_printf(out, "data of store %s to ", store);
+		add_printable(out, o->path.data, o->path.len);
+		return;
+	}
 	add_printable(out, o->path.data, o->path.len);
 	if (a->store == STORE_LIBRARY) {
 		buf_printf(out, " into a program of the role %s", role ? role->name : "(unknown)");
@@ -275,8 +287,8 @@ static void add_file_text(const struct ocsf *o, const struct record_access *a,
 	if (a->target_tgid)
 		buf_printf(out, "[%u], which may reach", a->target_tgid);
 	else
-		buf_str(out, " in");
-	buf_printf(out, " store %s", ocsf_store_name(policy, a->store));
+		buf_str(out, a->flags & RECORD_FLAG_COPY ? ", a copy from" : " in");
+	buf_printf(out, " store %s", store);
 	if (a->reason == REASON_COMPARTMENT)
 		buf_str(out, ", whose data may not meet what the process holds");
 }

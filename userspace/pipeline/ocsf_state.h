@@ -115,6 +115,8 @@ void ocsf_add_peer(struct ocsf *o, const struct peer *peer, struct buf *b);
 
 /* --- ocsf_unmapped.c --- */
 
+/* Is data of a store being written to a file outside of it? Such an entry is one of a file all the same. */
+bool ocsf_is_copying(const struct record_access *a);
 const char *ocsf_store_name(const struct ocsf_policy *policy, uint32_t store);
 /* The role that does not take a library; NULL for other records. */
 const struct image_role *ocsf_role(const struct record_access *a, const struct ocsf_policy *policy);

@@ -23,14 +23,10 @@ const char *ocsf_store_name(const struct ocsf_policy *policy, uint32_t store)
 static void add_operations(struct buf *b, unsigned operations)
 {
 	ADD_LITERAL(b, ",\"operations\":[");
-	for (unsigned op = OPERATION_LIST; op < OPERATION_END; op++) {
+	for (unsigned op = OPERATION_LIST; op <= OPERATION_CONTROL; op++) {
 		if (operations & OPERATION_BIT(op))
 			json_str(b, NULL, decode_operation_text(op));
 	}
-	if (operations & OPERATION_BIT(OPERATION_SEND))
-		json_str(b, NULL, decode_operation_text(OPERATION_SEND));
-	if (operations & OPERATION_BIT(OPERATION_CONTROL))
-		json_str(b, NULL, decode_operation_text(OPERATION_CONTROL));
 	buf_char(b, ']');
 }
 
@@ -40,10 +36,15 @@ static void add_flags(struct buf *b, unsigned flags)
 		unsigned flag;
 		const char *text;
 	} words[] = {
-		{RECORD_FLAG_PATH_CUT, "path_cut"},	  {RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
-		{RECORD_FLAG_MONITOR, "monitor"},	  {RECORD_FLAG_EXE_CHANGED, "exe_changed"},
-		{RECORD_FLAG_NO_CACHE, "no_cache"},	  {RECORD_FLAG_PROGRAM_CHANGED, "program_changed"},
-		{RECORD_FLAG_INTERPRETED, "interpreted"}, {RECORD_FLAG_LIBRARY, "library"},
+		{RECORD_FLAG_PATH_CUT, "path_cut"},
+		{RECORD_FLAG_PATH_OUTSIDE, "path_outside"},
+		{RECORD_FLAG_MONITOR, "monitor"},
+		{RECORD_FLAG_EXE_CHANGED, "exe_changed"},
+		{RECORD_FLAG_NO_CACHE, "no_cache"},
+		{RECORD_FLAG_PROGRAM_CHANGED, "program_changed"},
+		{RECORD_FLAG_INTERPRETED, "interpreted"},
+		{RECORD_FLAG_LIBRARY, "library"},
+		{RECORD_FLAG_COPY, "copy"},
 	};
 
 	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME | RECORD_FLAG_FOLDED)))
@@ -106,7 +107,27 @@ const struct image_role *ocsf_role(const struct record_access *a, const struct o
 		       : NULL;
 }
 
-/* What decided: a grant, an agreement, or the line that denies. */
+bool ocsf_is_copying(const struct record_access *a)
+{
+	return a->operations == OPERATION_BIT(OPERATION_COPY);
+}
+
+/* The line that says what becomes of data that is copied; line 0: none. */
+static struct image_rule copy_rule(const struct record_access *a, const struct policy_image *image)
+{
+	const struct image_sink *sink;
+
+	if (!ocsf_is_copying(a))
+		return (struct image_rule){0, 0};
+	if (!a->detail)
+		return image->copies_rule;
+	if (a->detail > image->n_sinks)
+		return (struct image_rule){0, 0};
+	sink = &image->sinks[a->detail - 1];
+	return (struct image_rule){sink->file, sink->line};
+}
+
+/* What decided: a grant, an agreement, `copies`, a rule that declassifies, or the line that denies. */
 static void add_rules(struct ocsf *o, const struct record_access *a, struct actor *actor,
 		      const struct ocsf_policy *policy, bool rich, struct buf *b)
 {
@@ -114,17 +135,21 @@ static void add_rules(struct ocsf *o, const struct record_access *a, struct acto
 	const struct image_grant *grant = NULL;
 	const struct policy_image *image;
 	const struct image_role *role = ocsf_role(a, policy);
+	struct image_rule copy;
 
 	if ((ocsf_is_egress(a) && ocsf_egress_agreement(o, a, policy, b)) || !policy)
 		return;
 	image = policy->image;
 	compartment = ocsf_compartment(a, image);
-	if (a->wanted == VERDICT_ALLOW && !ocsf_is_egress(a))
+	copy = copy_rule(a, image);
+	if (a->wanted == VERDICT_ALLOW && !ocsf_is_egress(a) && !ocsf_is_copying(a))
 		grant = ocsf_actor_grant(actor, policy, a);
 	if (grant)
 		ocsf_add_rule(o, "grant", image, grant->file, grant->line, b);
 	else if (compartment)
 		ocsf_add_rule(o, "rule", image, compartment->file, compartment->line, b);
+	else if (copy.line)
+		ocsf_add_rule(o, "rule", image, copy.file, copy.line, b);
 	else if (rich && a->store < image->n_stores)
 		ocsf_add_rule(o, "rule", image, image->stores[a->store].file, image->stores[a->store].line,
 			      b);
@@ -171,6 +196,8 @@ void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct act
 	json_str(b, "mechanism", decode_mechanism_text(a->mechanism));
 	json_u64(b, "gen", a->policy_generation);
 	add_rules(o, a, actor, policy, rich, b);
+	if (ocsf_is_copying(a) && a->detail)
+		ADD_LITERAL(b, ",\"declassified\":true");
 	if (rich)
 		add_decision(a, b);
 	if (a->flags & RECORD_FLAG_NEW_NAME) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The check of a policy: reads the sources, then limits, names and references, then the host's side
- * (check_reference.c, check_agreement.c, check_store.c, check_role.c). Goes on after errors, so that an admin
+ * (check_reference.c, check_agreement.c, check_store.c, check_copies.c, check_role.c). Goes on after errors, so that an admin
  * sees them all at once, but draws no conclusions from what was unreadable.
  *
  * Owns the policy's lifetime. Called by munimentd, the commands, tests and fuzzers.
@@ -47,6 +47,13 @@ static void free_agreement(struct policy_agreement *agreement)
 	free(agreement->endpoints);
 }
 
+static void free_paths(struct policy_store_path *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		policy_path_info_clear(&paths[i].info);
+	free(paths);
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)
@@ -56,11 +63,14 @@ void policy_free(struct policy *policy)
 		free(policy->files[i].bytes);
 		ytree_free(policy->files[i].tree);
 	}
-	for (size_t i = 0; i < policy->n_stores; i++) {
-		for (size_t k = 0; k < policy->stores[i].n_paths; k++)
-			policy_path_info_clear(&policy->stores[i].paths[k].info);
-		free(policy->stores[i].paths);
+	for (size_t i = 0; i < policy->n_stores; i++)
+		free_paths(policy->stores[i].paths, policy->stores[i].n_paths);
+	free_paths(policy->copies.to, policy->copies.n_to);
+	for (size_t i = 0; i < policy->n_sinks; i++) {
+		free_paths(policy->sinks[i].to, policy->sinks[i].n_to);
+		free_paths(policy->sinks[i].programs, policy->sinks[i].n_programs);
 	}
+	free(policy->sinks);
 	for (size_t i = 0; i < policy->n_roles; i++)
 		free_role(&policy->roles[i]);
 	for (size_t i = 0; i < policy->n_memberships; i++)
@@ -131,6 +141,30 @@ static bool check_agreement_limits(struct checker *ck)
 	return check_limit(ck, endpoints, ENDPOINTS_MAX, "endpoints in agreements", at) && good;
 }
 
+static bool check_sink_limits(struct checker *ck)
+{
+	const struct policy *policy = ck->policy;
+	struct policy_place at = {.file = POLICY_NO_FILE}, program_at = at;
+	size_t paths = 0, programs = 0;
+	bool good;
+
+	if (policy->n_sinks > SINKS_MAX)
+		at = policy->sinks[SINKS_MAX].at;
+	good = check_limit(ck, policy->n_sinks, SINKS_MAX, "rules that declassify", at);
+	for (size_t i = 0; i < policy->n_sinks; i++) {
+		const struct policy_sink *sink = &policy->sinks[i];
+
+		if (paths <= POLICY_SINKS_MAX && paths + sink->n_to > POLICY_SINKS_MAX)
+			at = sink->to[POLICY_SINKS_MAX - paths].word.at;
+		if (programs <= POLICY_SINKS_MAX && programs + sink->n_programs > POLICY_SINKS_MAX)
+			program_at = sink->programs[POLICY_SINKS_MAX - programs].word.at;
+		paths += sink->n_to;
+		programs += sink->n_programs;
+	}
+	good &= check_limit(ck, paths, POLICY_SINKS_MAX, "paths to declassify", at);
+	return check_limit(ck, programs, POLICY_SINKS_MAX, "programs that declassify", program_at) && good;
+}
+
 static bool check_limits(struct checker *ck)
 {
 	const struct policy *policy = ck->policy;
@@ -151,6 +185,10 @@ static bool check_limits(struct checker *ck)
 		at = policy->compartments[POLICY_WALLS_MAX].at;
 	good &= check_limit(ck, policy->n_compartments, POLICY_WALLS_MAX, "compartments", at);
 	good &= check_agreement_limits(ck);
+	if (policy->copies.n_to > POLICY_COPIES_MAX)
+		at = policy->copies.to[POLICY_COPIES_MAX].word.at;
+	good &= check_limit(ck, policy->copies.n_to, POLICY_COPIES_MAX, "paths for copies", at);
+	good &= check_sink_limits(ck);
 	for (size_t i = 0; i < policy->n_stores; i++) {
 		if (paths <= POLICY_PATHS_MAX && paths + policy->stores[i].n_paths > POLICY_PATHS_MAX)
 			at = policy->stores[i].name.at;
@@ -204,6 +242,8 @@ int policy_check(struct policy *policy, const struct policy_env *env)
 		check_references(&ck, complete);
 		check_agreements(&ck);
 		check_stores(&ck);
+		check_copies(&ck);
+		check_declassify(&ck);
 		check_roles(&ck);
 		check_host(&ck);
 	}

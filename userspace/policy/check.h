@@ -23,6 +23,15 @@ void check_references(struct checker *ck, bool complete);
 /* Paths, system directories, the daemon's own, overlaps. */
 void check_stores(struct checker *ck);
 
+/* Looks the path up; true when it is a directory or a regular file, else a finding tells. what: "the store's path". */
+bool check_locate(struct checker *ck, struct policy_store_path *path, const char *what);
+/* Is a the place b, or below it on the same file system; by name where the host does not tell file systems apart. */
+bool check_lies_in(const struct policy_path_info *a, const struct policy_path_info *b);
+
+/* Where copies may lie, and what is none. After check_stores. */
+void check_copies(struct checker *ck);
+void check_declassify(struct checker *ck);
+
 /* Do agreements let anything go? */
 void check_agreements(struct checker *ck);
 
@@ -37,6 +46,8 @@ void check_libraries(struct checker *ck);
 /* Does the file have a content that the policy accepts? what: "program", "library". If not, the policy is good all the
  * same. */
 void check_content(struct checker *ck, struct policy_program *program, const char *what);
+/* Can it be run, and by whom else can it be used? */
+void check_judge_program(struct checker *ck, const struct policy_program *program);
 /* It cannot be looked at. expected: "an existing program file". */
 void check_report_file(struct checker *ck, const struct policy_program *program, const char *what, int rc);
 

@@ -56,7 +56,7 @@ static bool is_interpreter(const char *path)
 	return strncmp(name, "ld-linux", 8) == 0;
 }
 
-static void judge_program(struct checker *ck, const struct policy_program *program)
+void check_judge_program(struct checker *ck, const struct policy_program *program)
 {
 	const struct policy_program_info *info = &program->info;
 	const char *path = program->word.text;
@@ -78,13 +78,13 @@ static void judge_program(struct checker *ck, const struct policy_program *progr
 	if (is_interpreter(info->path.canonical))
 		finding_expect(
 			finding_add(ck->findings, POLICY_PROGRAM_INTERPRETER, at,
-				    "\"%s\" runs whatever it is told: the condition hardly narrows the role",
+				    "\"%s\" runs whatever it is told: the condition hardly narrows anything",
 				    path),
 			"a program of one purpose, or a script");
 	if (info->path.uid != 0 || (info->path.mode & (S_IWGRP | S_IWOTH)))
 		finding_expect(
 			finding_add(ck->findings, POLICY_PROGRAM_WRITABLE, at,
-				    "\"%s\" can be changed by others than root, who then have its role",
+				    "\"%s\" can be changed by others than root, who then may do what it may",
 				    path),
 			"a file that is owned and written by root alone");
 }
@@ -196,7 +196,7 @@ static void check_sorted(struct checker *ck, struct policy_program **programs, s
 			check_report_file(ck, program, "program", rc);
 			continue;
 		}
-		judge_program(ck, program);
+		check_judge_program(ck, program);
 		check_content(ck, program, "program");
 	}
 }

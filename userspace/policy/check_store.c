@@ -64,6 +64,11 @@ static bool lies_inside(const struct policy_path_info *a, const struct policy_pa
 	return a->inside && b->inside && a->device == b->device && is_within(a->inside, b->inside);
 }
 
+bool check_lies_in(const struct policy_path_info *a, const struct policy_path_info *b)
+{
+	return lies_inside(a, b) || ((!a->inside || !b->inside) && is_within(a->canonical, b->canonical));
+}
+
 static bool is_system(const char *canonical)
 {
 	for (size_t i = 0; i < sizeof(system_directories) / sizeof(*system_directories); i++) {
@@ -149,20 +154,20 @@ static bool check_protected(struct checker *ck, const struct policy_store_path *
 	return true;
 }
 
-static void report_unresolved(struct checker *ck, const struct policy_store_path *path, int rc)
+static void report_unresolved(struct checker *ck, const struct policy_store_path *path, const char *what,
+			      int rc)
 {
 	struct policy_finding *finding;
 
 	if (rc == -ENOENT || rc == -ENOTDIR) {
 		finding = finding_add(ck->findings, POLICY_PATH_MISSING, path->word.at,
-				      "the store's path \"%s\" does not exist", path->word.text);
+				      "%s \"%s\" does not exist", what, path->word.text);
 		finding_expect(finding, "an existing directory or file");
 		check_suggest_path(ck, finding, path->word.text);
 		return;
 	}
 	finding_expect(finding_add(ck->findings, POLICY_PATH_UNREADABLE, path->word.at,
-				   "the store's path \"%s\" cannot be examined: %s", path->word.text,
-				   strerror(-rc)),
+				   "%s \"%s\" cannot be examined: %s", what, path->word.text, strerror(-rc)),
 		       "a path that this user may look up; the check runs best as root");
 }
 
@@ -191,30 +196,34 @@ static bool check_mount(void *arg, const char *mount)
 	return true;
 }
 
-static void check_path(struct checker *ck, struct policy_store_path *path)
+bool check_locate(struct checker *ck, struct policy_store_path *path, const char *what)
 {
 	const struct policy_resolver *resolver = ck->env->resolver;
 	int rc = resolver->path(resolver->ctx, path->word.text, &path->info);
 
 	if (rc == -ENOMEM) {
 		ck->findings->failed = true;
-		return;
+		return false;
 	}
 	if (rc < 0) {
-		report_unresolved(ck, path, rc);
-		return;
+		report_unresolved(ck, path, what, rc);
+		return false;
 	}
-	if (!S_ISDIR(path->info.mode) && !S_ISREG(path->info.mode)) {
-		finding_expect(
-			finding_add(ck->findings, POLICY_PATH_TYPE, path->word.at,
-				    "the store's path \"%s\" is neither a directory nor a regular file",
-				    path->word.text),
-			"a directory or a regular file");
-		return;
-	}
+	if (S_ISDIR(path->info.mode) || S_ISREG(path->info.mode))
+		return true;
+	finding_expect(finding_add(ck->findings, POLICY_PATH_TYPE, path->word.at,
+				   "%s \"%s\" is neither a directory nor a regular file", what,
+				   path->word.text),
+		       "a directory or a regular file");
+	return false;
+}
+
+static void check_path(struct checker *ck, struct policy_store_path *path)
+{
 	/* A path that is unfit by itself takes no part in the comparisons: it would overlap with half the
 	 * others. */
-	path->resolved = check_system(ck, path) && check_protected(ck, path);
+	path->resolved = check_locate(ck, path, "the store's path") && check_system(ck, path) &&
+			 check_protected(ck, path);
 }
 
 static void check_pair(struct checker *ck, const struct policy_store *store,

@@ -141,6 +141,16 @@ static int copy_compartments(const struct policy *policy, struct policy_image *i
 	return 0;
 }
 
+static int copy_copies(const struct policy *policy, struct policy_image *image)
+{
+	const struct policy_copies *copies = &policy->copies;
+
+	image->copies = copies->otherwise;
+	if (copies->given)
+		image->copies_rule = (struct image_rule){copies->at.file, copies->at.line};
+	return image_copy_paths(copies->to, copies->n_to, &image->copy_paths, &image->n_copy_paths);
+}
+
 static void copy_libraries(const struct policy_role *role, size_t i, struct policy_image *image)
 {
 	image->roles[i].file = role->libraries.at.file;
@@ -294,7 +304,8 @@ int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_compartments(policy, image)) < 0 ||
 	    (rc = copy_roles(policy, image)) < 0 || (rc = build_users(policy, image)) < 0 ||
 	    (rc = build_groups(policy, image)) < 0 || (rc = image_build_programs(policy, image)) < 0 ||
-	    (rc = copy_host(policy, image)) < 0 || (rc = image_build_agreements(policy, image)) < 0) {
+	    (rc = copy_host(policy, image)) < 0 || (rc = copy_copies(policy, image)) < 0 ||
+	    (rc = image_build_sinks(policy, image)) < 0 || (rc = image_build_agreements(policy, image)) < 0) {
 		policy_image_free(image);
 		return rc;
 	}
@@ -316,7 +327,9 @@ void policy_image_free(struct policy_image *image)
 		free(image->roles[i].name);
 	image_free_programs(image);
 	image_free_agreements(image);
+	image_free_sinks(image);
 	free(image->approvers);
+	image_free_paths(image->copy_paths, image->n_copy_paths);
 	free(image->files);
 	free(image->stores);
 	free(image->roots);

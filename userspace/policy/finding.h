@@ -57,6 +57,7 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(UNUSED_STORE, "unused-store", WARNING)                                                             \
 	X(AGREEMENT_EXPIRED, "agreement-expired", WARNING)                                                   \
 	X(AGREEMENT_LOCAL, "agreement-local", WARNING)                                                       \
+	X(COPIES_UNRESTRICTED, "copies-unrestricted", WARNING)                                               \
 	X(LIMIT_EXCEEDED, "limit-exceeded", ERROR)                                                           \
 	/* the host: paths */                                                                                \
 	X(PATH_RELATIVE, "path-relative", ERROR)                                                             \
@@ -67,6 +68,9 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(STORE_PROTECTED, "store-protected", ERROR)                                                         \
 	X(STORE_OVERLAP, "store-overlap", ERROR)                                                             \
 	X(STORE_MOUNT, "store-mount", WARNING)                                                               \
+	X(COPIES_IN_STORE, "copies-in-store", WARNING)                                                       \
+	X(DECLASSIFY_IN_STORE, "declassify-in-store", WARNING)                                               \
+	X(DECLASSIFY_ROOT, "declassify-root", ERROR)                                                         \
 	/* the host: who */                                                                                  \
 	X(UNKNOWN_USER, "unknown-user", ERROR)                                                               \
 	X(UNKNOWN_GROUP, "unknown-group", ERROR)                                                             \

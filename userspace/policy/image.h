@@ -112,6 +112,16 @@ struct image_endpoint { /* its index is that in endpoint_list */
 	struct endpoint rules;
 };
 
+struct image_sink {   /* of `declassify`; its index is that of the bit in its mask */
+	char **paths; /* canonical */
+	size_t n_paths;
+	char **programs; /* canonical */
+	size_t n_programs;
+	bool any_program;
+	uint32_t file; /* index into files */
+	uint32_t line;
+};
+
 struct image_rule {    /* where a word of the policy stands */
 	uint32_t file; /* index into files */
 	uint32_t line; /* 0: nowhere, it is the default */
@@ -145,6 +155,12 @@ struct policy_image {
 	size_t n_grants;
 	struct image_compartment *compartments;
 	size_t n_compartments;
+	char **copy_paths; /* canonical: where copies may lie */
+	size_t n_copy_paths;
+	enum copies copies;	       /* what holds elsewhere, */
+	struct image_rule copies_rule; /* where that is said; line 0: nowhere */
+	struct image_sink *sinks;
+	size_t n_sinks;
 	struct image_agreement *agreements;
 	size_t n_agreements;
 	struct image_endpoint *endpoints;
@@ -205,6 +221,14 @@ void image_free_programs(struct policy_image *image);
 /* For compile.c: fills image->agreements and image->endpoints. 0 or -ENOMEM. */
 int image_build_agreements(const struct policy *policy, struct policy_image *image);
 void image_free_agreements(struct policy_image *image);
+
+/* For compile.c: fills image->sinks. 0 or -ENOMEM. */
+int image_build_sinks(const struct policy *policy, struct policy_image *image);
+void image_free_sinks(struct policy_image *image);
+
+/* For compile.c: canonical paths; after -ENOMEM, those that were copied before are to be freed. */
+int image_copy_paths(const struct policy_store_path *from, size_t n, char ***to, size_t *n_to);
+void image_free_paths(char **paths, size_t n);
 
 /* The index of a program by its canonical path or by stat(2) numbers; -1 when the policy does not name it. */
 long policy_image_program_by_path(const struct policy_image *image, const char *path);

@@ -18,14 +18,16 @@
 #include "policy/resolver.h"
 #include "policy/ytree.h"
 
-#define POLICY_FILE_MAX	 (4u << 20) /* bytes of one file */
-#define POLICY_FILES_MAX 256
-#define POLICY_NAME_MAX	 63   /* bytes of a store's or role's name */
-#define POLICY_PATH_MAX	 4095 /* bytes */
-#define POLICY_PATHS_MAX 1024 /* of all stores */
-#define POLICY_WALLS_MAX 256  /* compartments */
-#define POLICY_WORD_MAX	 255  /* bytes of a purpose or a partner */
-#define POLICY_DIR	 "/etc/muniment/policy.d"
+#define POLICY_FILE_MAX	  (4u << 20) /* bytes of one file */
+#define POLICY_FILES_MAX  256
+#define POLICY_NAME_MAX	  63   /* bytes of a store's or role's name */
+#define POLICY_PATH_MAX	  4095 /* bytes */
+#define POLICY_PATHS_MAX  1024 /* of all stores */
+#define POLICY_WALLS_MAX  256  /* compartments */
+#define POLICY_COPIES_MAX 256  /* paths where copies may lie */
+#define POLICY_SINKS_MAX  256  /* paths of all rules that declassify, and as many programs */
+#define POLICY_WORD_MAX	  255  /* bytes of a purpose or a partner */
+#define POLICY_DIR	  "/etc/muniment/policy.d"
 
 enum policy_class {
 	POLICY_CLASS_INVALID,
@@ -160,6 +162,25 @@ struct policy_compartment {
 	uint64_t stores; /* a bit for each, by its index */
 };
 
+/* Where copies of records may lie. */
+struct policy_copies {
+	struct policy_place at; /* of the key `copies`; only with given */
+	bool given;
+	struct policy_store_path *to; /* as with stores */
+	size_t n_to;
+	enum copies otherwise; /* `else`; COPIES_ALLOW without */
+};
+
+/* A rule of `declassify`: what these programs write there is no copy. */
+struct policy_sink {
+	struct policy_place at;
+	struct policy_store_path *to; /* as with stores */
+	size_t n_to;
+	bool programs_given; /* else any program */
+	struct policy_store_path *programs;
+	size_t n_programs;
+};
+
 /* Where an agreement lets data go: "203.0.113.0/24:443". */
 struct policy_endpoint {
 	struct policy_word word;
@@ -207,6 +228,9 @@ struct policy {
 	size_t n_compartments;
 	struct policy_agreement *agreements;
 	size_t n_agreements;
+	struct policy_copies copies;
+	struct policy_sink *sinks;
+	size_t n_sinks;
 	struct policy_membership *memberships; /* sorted by gid */
 	size_t n_memberships;
 	struct policy_findings findings;

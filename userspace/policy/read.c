@@ -28,12 +28,8 @@ static void read_version(struct reader *rd, const struct ynode *node, void *out)
 static int read_single(struct reader *rd, const struct ynode *node, const char *what,
 		       struct policy_word *word, const char *const *words, size_t n)
 {
-	if (word->text && word->at.file != rd->file) {
-		finding_other(finding_add(rd->findings, POLICY_DUPLICATE_KEY, node->at,
-					  "%s is set in two files", what),
-			      word->at);
+	if (!read_once(rd, node, what, word->text ? &word->at : NULL))
 		return -1;
-	}
 	*word = (struct policy_word){node->kind == YNODE_SCALAR ? node->text : "", node->at};
 	return read_choice(rd, node, what, POLICY_UNKNOWN_WORD, words, n);
 }
@@ -66,9 +62,10 @@ static const struct key_spec top_keys[] = {
 	{"host", KEY_OPTIONAL, read_host},
 	{"compartments", KEY_OPTIONAL, read_compartments},
 	{"agreements", KEY_OPTIONAL, read_agreements},
+	{"copies", KEY_OPTIONAL, read_copies},
+	{"declassify", KEY_OPTIONAL, read_declassify},
 	{"training", KEY_LATER, NULL},
 	{"consent", KEY_LATER, NULL},
-	{"copies", KEY_LATER, NULL},
 };
 
 /* Another version has other rules: what follows would only be misread. */

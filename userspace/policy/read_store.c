@@ -21,16 +21,8 @@ const char *policy_class_text(enum policy_class class)
 static void read_store_path(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_store *store = out;
-	struct policy_store_path *paths;
-	struct policy_word word;
 
-	if (!read_path(rd, node, "the store's path", &word))
-		return;
-	paths = read_grow(rd, store->paths, store->n_paths, sizeof(*paths));
-	if (!paths)
-		return;
-	store->paths = paths;
-	paths[store->n_paths++].word = word;
+	read_further_path(rd, node, "the store's path", &store->paths, &store->n_paths);
 }
 
 static void read_paths(struct reader *rd, const struct ynode *node, void *out)

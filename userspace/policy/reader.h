@@ -49,6 +49,15 @@ bool read_word(struct reader *rd, const struct ynode *node, const char *what, st
 void read_further_word(struct reader *rd, const struct ynode *node, const char *what,
 		       struct policy_word **words, size_t *n);
 
+/* A path more of an array, which grows. */
+void read_further_path(struct reader *rd, const struct ynode *node, const char *what,
+		       struct policy_store_path **paths, size_t *n);
+
+/* What the merged policy has once. before: where it was set before, NULL for nowhere. Returns false after a finding
+ * when that was in another file; keys given twice in one are the tree's finding. */
+bool read_once(struct reader *rd, const struct ynode *node, const char *what,
+	       const struct policy_place *before);
+
 /* One of some words. Returns its index, -1 after a finding of kind id. */
 int read_choice(struct reader *rd, const struct ynode *node, const char *what, enum policy_finding_id id,
 		const char *const *words, size_t n);
@@ -75,6 +84,8 @@ void read_user_list(struct reader *rd, const struct ynode *node, const char *wha
 		    struct policy_principals *list);
 void read_host(struct reader *rd, const struct ynode *node, void *out);
 void read_agreements(struct reader *rd, const struct ynode *node, void *out);
+void read_copies(struct reader *rd, const struct ynode *node, void *out);
+void read_declassify(struct reader *rd, const struct ynode *node, void *out);
 
 /* An item of `to`, into the agreement out. */
 void read_endpoint(struct reader *rd, const struct ynode *node, void *out);

@@ -246,6 +246,17 @@ void read_further_word(struct reader *rd, const struct ynode *node, const char *
 	grown[(*n)++] = word;
 }
 
+bool read_once(struct reader *rd, const struct ynode *node, const char *what,
+	       const struct policy_place *before)
+{
+	if (!before || before->file == rd->file)
+		return true;
+	finding_other(
+		finding_add(rd->findings, POLICY_DUPLICATE_KEY, node->at, "%s is set in two files", what),
+		*before);
+	return false;
+}
+
 int read_choice(struct reader *rd, const struct ynode *node, const char *what, enum policy_finding_id id,
 		const char *const *words, size_t n)
 {
@@ -309,4 +320,19 @@ bool read_path(struct reader *rd, const struct ynode *node, const char *what, st
 	}
 	*ret_word = word;
 	return true;
+}
+
+void read_further_path(struct reader *rd, const struct ynode *node, const char *what,
+		       struct policy_store_path **paths, size_t *n)
+{
+	struct policy_store_path *grown;
+	struct policy_word word;
+
+	if (!read_path(rd, node, what, &word))
+		return;
+	grown = read_grow(rd, *paths, *n, sizeof(*grown));
+	if (!grown)
+		return;
+	*paths = grown;
+	grown[(*n)++].word = word;
 }

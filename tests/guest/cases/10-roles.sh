@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret sid/lsm
+# runs-on: 6.12/fmod_ret
 #
 # Who may do what: a role reads and writes with events, everybody else (root included) is denied, a monitored store only
 # records. Run by tests/guest/run-in-guest.sh.

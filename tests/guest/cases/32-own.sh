@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret sid/lsm
+# runs-on: 6.12/fmod_ret
 #
 # The monitor guards itself: its processes, files, BPF objects and cgroups, and what the policy says of the host. Each
 # attack is shown to work on a daemon that does not (--protect off); root has all capabilities. Then windows for

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm 6.12/fmod_ret sid/lsm
+# runs-on: 6.1/lsm 6.12/fmod_ret
 #
 # What a process has read leaves the host only where an agreement says, by whatever socket, and takes its label along to
 # who receives it on the host. Two hosts: this one, and a network namespace. Run by tests/guest/run-in-guest.sh.

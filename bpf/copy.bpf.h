@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Copies: files outside every store that a process which holds data of stores has written to. They hold that data from
+ * then on: who reads them comes to hold it, too, and needs a grant to read in each of those stores. Writing is decided by
+ * the policy's `copies`. Known by inode, so that links, renames and mounts change nothing. A file of one store to which
+ * data of another is written is a copy of the latter as well.
+ */
+#ifndef MUNIMENT_COPY_BPF_H
+#define MUNIMENT_COPY_BPF_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, struct object_id);
+	__type(value, u64);
+} labels_by_file SEC(".maps");
+
+/* Numbers of copies: most files are known to be none by that. Bits are set before the copy's label, and stay. Its own
+ * section, so that it can be pinned with the labels. */
+struct copy_filter copy_filter SEC(".data.copies") = {};
+
+static __always_inline u64 *copy__word(u64 ino, u32 *ret_bit)
+{
+	u32 bit = (ino * 0x9e3779b97f4a7c15ull) >> (64 - COPY_FILTER_SHIFT);
+
+	*ret_bit = bit & 63;
+	return &copy_filter.words[bit >> 6 & (COPY_FILTER_WORDS - 1)];
+}
+
+static __always_inline bool copy__may_be(struct inode *inode)
+{
+	u32 bit;
+	u64 *word;
+
+	if (!control.copies)
+		return false;
+	word = copy__word(inode->i_ino, &bit);
+	return *word >> bit & 1;
+}
+
+static __noinline u64 copy__find(struct inode *inode)
+{
+	struct object_id id;
+	u64 *label;
+
+	object__id(inode, &id);
+	label = bpf_map_lookup_elem(&labels_by_file, &id);
+	return label ? *label : 0;
+}
+
+/* Whose data the file holds beside that of the store that it lies in, if it lies in one. */
+static __always_inline u64 copy__label(struct inode *inode)
+{
+	return copy__may_be(inode) ? copy__find(inode) : 0;
+}
+
+/* The file comes to hold more. 0 or -ENOMEM. */
+static __noinline int copy__mark(struct inode *inode, u64 stores)
+{
+	struct object_id id;
+	u64 none = 0, *word, *label;
+	u32 bit;
+
+	word = copy__word(inode->i_ino, &bit);
+	__sync_fetch_and_or(word, 1ull << bit);
+	if (!control.copies)
+		control.copies = 1;
+	object__id(inode, &id);
+	bpf_map_update_elem(&labels_by_file, &id, &none, BPF_NOEXIST);
+	label = bpf_map_lookup_elem(&labels_by_file, &id);
+	if (!label) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	__sync_fetch_and_or(label, stores);
+	return 0;
+}
+
+/* The inode is no more, or only no more in memory. */
+static __always_inline void copy__gone(struct inode *inode)
+{
+	struct object_id id;
+
+	if (!copy__may_be(inode) || inode->i_nlink)
+		return;
+	object__id(inode, &id);
+	bpf_map_delete_elem(&labels_by_file, &id);
+}
+
+/* Can a file there keep what is written to it? Those of the kernel's own file systems are switches, not files. */
+static __always_inline bool copy__keeps(struct inode *inode)
+{
+	switch (inode->i_sb->s_magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case SELINUX_MAGIC:
+	case BPF_FS_MAGIC:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* --- which store is it about? --- */
+
+struct copy_case {
+	u64 label; /* still to be asked about */
+	u32 slot;
+	u32 store;   /* STORE_NONE: none of the policy's */
+	u32 reads;   /* not 0: a store counts if it may not be read */
+	u32 refused; /* one that counts was found */
+};
+
+/* May the current process, whose roles are known by now, read the store? */
+static __always_inline bool copy__is_granted(u32 slot, u32 store)
+{
+	struct actor_answer *actor =
+		bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+
+	return actor && actor__grants(&actor->roles, slot, store) & OPERATION_BIT(OPERATION_READ);
+}
+
+/* bpf_loop's body: one store. Ends with one that counts, and enforces. */
+static long copy__ask(u32 turn, struct copy_case *c)
+{
+	u64 label = c->label;
+	struct store_rules *rules;
+	u32 store, index;
+
+	if (!label)
+		return 1;
+	c->label = label & (label - 1);
+	store = control.slots[c->slot & 1].stores[egress__lowest(label) & 63];
+	index = (c->slot & 1) * STORE_IDS + store;
+	rules = store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
+	if (!rules)
+		return 0;
+	if (c->store == STORE_NONE)
+		c->store = store;
+	if (c->reads && copy__is_granted(c->slot & 1, store))
+		return 0;
+	if (!c->refused || rules->mode == STORE_MODE_ENFORCE)
+		c->store = store;
+	c->refused = 1;
+	return rules->mode == STORE_MODE_ENFORCE;
+}
+
+/* The store that an access to a copy is about: of those that count one that enforces, if there is one; else any. Global, so
+ * that it is verified once. */
+__attribute__((noinline)) int copy__about(u64 label, u32 slot, u32 reads)
+{
+	struct copy_case c = {.label = label, .slot = slot & 1, .store = STORE_NONE, .reads = reads};
+
+	bpf_loop(STORES_MAX, copy__ask, &c, 0);
+	return c.store;
+}
+
+/* Who may read comes to hold it all, unless it serves it. 0, or the reason why it must not; then the store is one that may
+ * not meet what the process holds. */
+static __always_inline u32 copy__meets(u64 label, struct access *access)
+{
+	u32 apart = STORE_NONE;
+
+	if (access->operations & access->granted && !(access->granted & GRANTED_SERVES))
+		apart = flow__meets(label, access->slot);
+	if (apart == STORE_NONE)
+		return 0;
+	access->place.store = unknown(apart);
+	return REASON_COMPARTMENT;
+}
+
+/* --- where may copies lie? --- */
+
+struct copy_walk {
+	struct dentry *dentry;
+	u64 sinks; /* rules that declassify what is written there */
+	u32 slot;
+	u32 may_lie;
+};
+
+static __always_inline union object_value *copy__at(struct inode *inode, u32 slot, u32 kind)
+{
+	struct object_key key = {.slot = slot, .kind = kind};
+
+	object__id(inode, &key.id);
+	return bpf_map_lookup_elem(&stores_by_object, &key);
+}
+
+/* bpf_loop's body: one name upwards. */
+static long copy__step(u32 turn, struct copy_walk *walk)
+{
+	struct dentry *dentry = walk->dentry, *parent = dentry->d_parent;
+	struct inode *at = dentry->d_inode;
+	union object_value *sink;
+
+	if (at) {
+		walk->may_lie |= copy__at(at, walk->slot, OBJECT_COPIES) != NULL;
+		sink = copy__at(at, walk->slot, OBJECT_SINK);
+		walk->sinks |= sink ? sink->rules : 0;
+	}
+	walk->dentry = parent;
+	return parent == dentry;
+}
+
+/* Rules that speak of the current program, whatever it writes. A script is its interpreter here; a process that has set
+ * its own /proc/self/exe is no program. */
+static __noinline u64 copy__sinks_of_program(u32 slot)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct inode *exe = actor__marks(task) & ACTOR_EXE_CHANGED ? NULL : actor__exe(task);
+	union object_value *program = exe ? copy__at(exe, slot, OBJECT_SINK_PROGRAM) : NULL;
+
+	return control.slots[slot & 1].sinks | (program ? program->rules : 0);
+}
+
+/* What the policy says of a copy there: 0 that it may lie there, or a reason; *ret_sink: the rule that declassifies what
+ * the current program writes there, from 1, or 0. */
+static __noinline u32 copy__decide(struct dentry *dentry, u32 slot, u32 *ret_sink)
+{
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	struct copy_walk walk = {.dentry = dentry, .slot = slot & 1};
+	bool allowed = policy->copies == COPIES_ALLOW;
+
+	*ret_sink = 0;
+	if (allowed && !(policy->flows & FLOW_SINKS))
+		return 0;
+	bpf_loop(WALK_DEPTH_MAX, copy__step, &walk, 0);
+	walk.sinks &= copy__sinks_of_program(slot & 1);
+	if (walk.sinks)
+		*ret_sink = egress__lowest(walk.sinks) + 1;
+	return allowed || walk.may_lie || walk.sinks ? 0 : REASON_COPIES;
+}
+
+/*
+ * The current process is about to read or execute a file that holds this, or, with OPERATION_COPY, to write this to one.
+ * 0 or -EACCES.
+ */
+static __noinline int copy__judge(struct file *file, u64 label, u32 operations, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	u64 epoch = maps__epoch();
+	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
+	bool writes = operations == OPERATION_BIT(OPERATION_COPY);
+	u32 store, reason;
+
+	if (!maps__speaks())
+		return 0;
+	actor__granted(epoch, access.slot, 0, mechanism);
+	store = copy__about(label, access.slot, !writes);
+	if (store >= STORES_MAX)
+		return 0;
+	object__walk(file->f_path.dentry, inode, access.slot, &access.place);
+	access.place.store = store;
+	access.operations = operations;
+	access.flags = RECORD_FLAG_COPY;
+	access.open_flags = file->f_flags;
+	access__ask(&access, epoch);
+	if (writes) {
+		access.granted = OPERATION_BIT(OPERATION_COPY);
+		reason = copy__decide(file->f_path.dentry, access.slot, &access.detail);
+	} else {
+		reason = copy__meets(label, &access);
+	}
+	access.place.reason = unknown(reason);
+	access.amount = unknown64(
+		amount__use(file, writes ? OPERATION_BIT(OPERATION_WRITE) : access.operations, hook, NULL));
+	if (access__settle(inode, file->f_path.dentry, &access))
+		return -EACCES;
+	return writes && !access.detail && label & ~copy__label(inode) && copy__mark(inode, label) ? -EACCES
+												   : 0;
+}
+
+/* --- a file --- */
+
+static __always_inline bool copy__is_regular(struct inode *inode)
+{
+	return (inode->i_mode & INODE_TYPE_MASK) == INODE_REGULAR;
+}
+
+/* Of what the current process holds, what is not of the store that the file lies in. */
+static __noinline u64 copy__foreign(struct file *file)
+{
+	u64 label = label__of(bpf_get_current_task_btf());
+	struct place place = {.store = STORE_NONE};
+	u32 slot = epoch_slot(maps__epoch()), index;
+	struct store_rules *rules;
+
+	if (!label)
+		return 0;
+	object__find(file->f_inode, file->f_path.dentry, slot, &place);
+	index = slot * STORE_IDS + place.store;
+	rules = place.store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
+	return rules ? label & ~rules->label : 0;
+}
+
+/* Is there anything to ask of a use? Cheap, as every read of the host passes here. What other hooks are asked about has
+ * been read or mapped by then. */
+static __always_inline bool copy__concerns(struct inode *inode, u32 mask, u32 hook)
+{
+	return (hook == HOOK_FILE_PERMISSION || hook == HOOK_MMAP_FILE) &&
+	       (mask & MAY_WRITE ? control.labels != 0 : copy__may_be(inode)) && copy__is_regular(inode);
+}
+
+/*
+ * The file is used, outside every store, or in one that had nothing against it and did not find it on record. mask is of
+ * MAY_… bits. A mapping may be for both: then it is decided as reading where that is not granted, else as writing.
+ */
+static __always_inline int copy__use(struct file *file, bool outside, u32 mask, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	u64 written = 0, known = 0;
+	u32 operations;
+
+	if (mask & (MAY_READ | MAY_EXEC))
+		known = copy__label(inode);
+	if (mask & MAY_WRITE && copy__keeps(inode))
+		written = outside ? label__of(bpf_get_current_task_btf()) : copy__foreign(file);
+	if (!(written | known))
+		return 0;
+	if (!outside && written)
+		maps__new_epoch(); /* readers whose use is on record are asked anew */
+	operations = mask & MAY_READ ? OPERATION_BIT(OPERATION_READ) : OPERATION_BIT(OPERATION_EXECUTE);
+	if (written && !(known && known & ~label__of(bpf_get_current_task_btf()))) {
+		operations = OPERATION_BIT(OPERATION_COPY);
+		known = written;
+	}
+	return copy__judge(file, unknown64(known), unknown(operations), mechanism, hook);
+}
+
+/* It is opened: what it would be read for is asked now, what is written as that happens. */
+static __always_inline int copy__open(struct file *file, u32 mechanism, u32 hook)
+{
+	struct inode *inode = file->f_inode;
+	u64 label;
+
+	if (!copy__may_be(inode) || !(file->f_mode & FMODE_READ || file->f_flags & FMODE_EXEC) ||
+	    !copy__is_regular(inode))
+		return 0;
+	label = copy__find(inode);
+	return label ? copy__judge(file, label,
+				   file->f_flags & FMODE_EXEC ? OPERATION_BIT(OPERATION_EXECUTE)
+							      : OPERATION_BIT(OPERATION_READ),
+				   mechanism, hook)
+		     : 0;
+}
+
+#endif

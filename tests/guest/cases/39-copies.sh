@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs-on: 6.12/lsm sid/lsm
+#
+# A file to which somebody who holds records writes is a copy: it is guarded like the store that it came from, whoever
+# reads it takes the label, and the policy says where copies may lie. Run by tests/guest/run-in-guest.sh.
+# timeout: 420
+# shellcheck disable=SC2016,SC2119  # variables of jq and sh; options that are optional
+# shellcheck source=tests/guest/lib.sh
+. "$TREE/tests/guest/lib.sh"
+# shellcheck source=tests/guest/muniment.sh
+. "$TREE/tests/guest/muniment.sh"
+# shellcheck source=tests/guest/far.sh
+. "$TREE/tests/guest/far.sh"
+
+R=$CASE_DIR/ehr/record B=$CASE_DIR/research/record STEPS=$HELPERS/steps S=$HELPERS/sends
+mkdir ehr research out work && echo "$MARKER" >"$R" && echo "$MARKER of research" >"$B"
+chmod 1777 out work && chown -R daemon ehr research && chmod 777 ehr research && chmod 666 ehr/* research/*
+truncate -s 16M disk && mkfs.ext4 -q -F disk && mkdir mnt && mount -o loop disk mnt && chmod 1777 mnt
+echo "nothing" >early && chmod 666 early
+far_start || { t_fail "a far side" "$(cat "$FAR/out")" && t_done; }
+
+policy() {
+	m_policy <<END
+version: 1
+mode: enforce
+stores:
+  ehr: {paths: [$CASE_DIR/ehr], audit: required}
+  research: {paths: [$CASE_DIR/research], audit: required}
+roles:
+  clinic: {users: [daemon]}
+  science: {users: [games]}
+grants:
+  - {role: clinic, store: ehr, access: [list, read, write]}
+  - {role: clinic, store: research, access: [list, read, write]}
+  - {role: science, store: research, access: [list, read, write]}
+$1
+END
+}
+
+# copy_and_read WAY WHO [READER…]: daemon makes a copy, and somebody else reads it.
+copy_and_read() {
+	local way=$1 copy=$CASE_DIR/out/$1.$M_PASS
+	make_"$way" "$copy" || return
+	shift
+	"$@" "$copy"
+}
+
+make_cp() {
+	as daemon cp "$R" "$1"
+}
+
+make_cat() {
+	as daemon sh -c 'cat "$1" >"$2"' sh "$R" "$1"
+}
+
+make_append() {
+	: >"$1" && chmod 666 "$1" && as daemon sh -c 'cat "$1" >>"$2"' sh "$R" "$1"
+}
+
+make_dd() {
+	as daemon dd if="$R" of="$1" status=none
+}
+
+make_before() {
+	: >"$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" take "$R" put
+}
+
+make_mapped() {
+	truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" take "$R" map
+}
+
+make_tee() {
+	as daemon cat "$R" | as news tee "$1" >/dev/null
+}
+
+make_moved() {
+	as daemon cp "$R" "$1.first" && mv "$1.first" "$1"
+}
+
+make_linked() {
+	as daemon cp "$R" "$1.first" && ln "$1.first" "$1"
+}
+
+make_renamed_over() {
+	echo >"$1" && as daemon cp "$R" "$1.first" && chmod 666 "$1.first" && mv "$1.first" "$1"
+}
+
+make_copied_again() {
+	as daemon cp "$R" "$1.first" && as daemon cp "$1.first" "$1"
+}
+
+# A reader that had the file open before anything was written to it.
+read_before() {
+	local copy=$CASE_DIR/out/open.$M_PASS
+	: >"$copy" && chmod 666 "$copy"
+	{ as daemon cp "$R" "$copy" && as news cat <&3; } 3<"$copy"
+}
+
+TELLS="operations=read reason=not_granted flags=path_outside,copy store"
+copies() {
+	local way
+	for way in cp cat append dd before mapped moved linked renamed_over copied_again; do
+		m_attack "$way" "user=news $TELLS=ehr path=$CASE_DIR/out/$way.$M_PASS" copy_and_read "$way" as news cat
+	done
+	m_attack "cp, and root" "user=root $TELLS=ehr path=$CASE_DIR/out/cp.$M_PASS" copy_and_read cp cat
+	m_attack "tee, and who made it" "user=news $TELLS=ehr path=$CASE_DIR/out/tee.$M_PASS" copy_and_read tee as news cat
+	m_attack "open before" "user=news $TELLS=ehr hook=file_permission" read_before
+	m_attack "into another store" "user=games operations=read reason=not_granted flags=copy store=ehr" sh_copy_within
+	m_attack "a copy, and out of the host" "user=daemon operations=send reason=not_agreed" copy_and_send
+}
+
+sh_copy_within() {
+	as daemon sh -c 'cat "$1" >"$2"' sh "$R" "$CASE_DIR/research/of-ehr" && as games cat "$CASE_DIR/research/of-ehr"
+}
+
+copy_and_send() {
+	local copy=$CASE_DIR/out/sent.$M_PASS
+	make_cp "$copy" && far_sees 1 "$MARKER" as daemon "$S" udp "$copy" 10.9.0.2 "$FAR_PORT"
+}
+
+policy ''
+echo >research/of-ehr && chown daemon research/of-ehr && chmod 666 research/of-ehr
+m_unguarded copies
+echo >research/of-ehr
+m_start --pin
+m_guarded copies
+M_PASS=guarded
+m_allowed "a copy by who may read the store" "user=daemon operations=read path=$CASE_DIR/out/cp.guarded flags=path_outside,copy" \
+	as daemon cat out/cp.guarded
+m_events
+m_entry "that it was made, from which store, and how much" ".unmapped.muniment | (.operations == [\"copy\"]) and .store == \"ehr\"
+	and .bytes_written == $(stat -c %s "$R") and .label == [\"ehr\"]"
+t_check "who holds nothing may write to it" as news sh -c 'echo more >>out/append.guarded'
+t_check "and remove it" rm out/append.guarded
+echo again >out/append.guarded
+t_equal "what has its name then is no copy" again "$(as news cat out/append.guarded)"
+t_equal "nor is any other file" nothing "$(as news cat early)"
+
+# As long as the copy is there.
+m_attack "on another disk" "user=news $TELLS=ehr" sh -c "setpriv --reuid=daemon --regid=daemon --clear-groups cp $R $CASE_DIR/mnt/copy
+	setpriv --reuid=9 --regid=9 --clear-groups cat $CASE_DIR/mnt/copy"
+umount mnt && mount -o loop disk mnt
+m_attack "after it was mounted anew" "user=news $TELLS=ehr" as news cat mnt/copy
+echo 3 >/proc/sys/vm/drop_caches
+m_attack "after its inode was evicted" "user=news $TELLS=ehr" as news cat out/cp.guarded
+m_events
+kill -KILL "$M_PID"
+wait "$M_PID" 2>/dev/null
+m_start --pin
+m_attack "after the daemon was killed" "user=news $TELLS=ehr" as news cat out/cp.guarded
+policy "copies: {to: [$CASE_DIR/work], else: deny}"
+t_check "reload" "$MUNIMENT" reload --run "$M/run"
+m_attack "after a policy" "user=news $TELLS=ehr" as news cat out/cp.guarded
+m_attack "where no copy may lie" "user=daemon operations=copy reason=copies path=$CASE_DIR/out/denied" as daemon cp "$R" out/denied
+t_equal "nothing is there" "" "$(tr -d '\0' <out/denied)"
+t_check "where one may" as daemon cp "$R" work/copy
+m_attack "which is guarded" "user=news $TELLS=ehr" as news cat work/copy
+policy "copies: {to: [$CASE_DIR/work], else: alert}"
+t_check "reload" "$MUNIMENT" reload --run "$M/run"
+t_check "where none should lie" as daemon cp "$R" out/alerted
+m_events
+m_entry "that is told" '.action_id == 3 and (.unmapped.muniment | .operations == ["copy"] and .reason == "copies" and .enforced == "allowed")'
+m_verify
+m_stop
+umount mnt
+far_stop
+t_done

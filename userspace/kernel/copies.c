@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Copies from the daemon's side: where the policy lets them lie, and what it declassifies.
+ *
+ * Used by apply.c at a policy switch.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "kernel/state.h"
+#include "muniment.skel.h"
+#include "policy/image.h"
+
+/* What lies under a path gets these rules, beside those that it has. */
+static int put(struct kernel *k, const char *path, enum object_kind kind, uint32_t slot, uint64_t rules)
+{
+	int fd = bpf_map__fd(k->skel->maps.stores_by_object), err;
+	struct object_key key = {.slot = slot, .kind = kind};
+	union object_value value = {.rules = rules}, before;
+	struct identified id;
+
+	err = kernel_identify_path(k, path, &id);
+	if (err) {
+		log_error("cannot find %s, which the policy's rules on copies name: %s", path,
+			  strerror(-err));
+		return err;
+	}
+	key.id = id.id;
+	if (!bpf_map_lookup_elem(fd, &key, &before))
+		value.rules |= before.rules;
+	return bpf_map_update_elem(fd, &key, &value, BPF_ANY);
+}
+
+static int put_sink(struct kernel *k, const struct image_sink *sink, uint32_t slot, uint64_t rule)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sink->n_paths; i++)
+		err = put(k, sink->paths[i], OBJECT_SINK, slot, rule);
+	for (size_t i = 0; !err && i < sink->n_programs; i++)
+		err = put(k, sink->programs[i], OBJECT_SINK_PROGRAM, slot, rule);
+	return err;
+}
+
+int kernel_fill_copies(struct kernel *k, const struct policy_image *image, uint32_t slot)
+{
+	struct policy_slot *policy = &k->skel->data_control->control.slots[slot];
+	int err = image->n_sinks > SINKS_MAX ? -E2BIG : 0;
+
+	policy->copies = (uint16_t)image->copies;
+	for (size_t i = 0; !err && i < image->n_copy_paths; i++)
+		err = put(k, image->copy_paths[i], OBJECT_COPIES, slot, 0);
+	policy->sinks = 0;
+	for (size_t i = 0; !err && i < image->n_sinks; i++) {
+		err = put_sink(k, &image->sinks[i], slot, 1ull << i);
+		policy->sinks |= image->sinks[i].any_program ? 1ull << i : 0;
+		policy->flows |= FLOW_SINKS;
+	}
+	return err;
+}
