@@ -143,9 +143,9 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 }
 
 /* A use of what may lie in a store. 0, -EACCES, ACCESS_OUTSIDE, or ACCESS_ROUTINE. */
-static __always_inline int access__use_of_store(struct file *file, u32 mask, u32 mechanism, u32 hook)
+static __always_inline int access__use_of_store(struct file *file, struct inode *inode, u32 mask,
+						u32 mechanism, u32 hook)
 {
-	struct inode *inode = file->f_inode;
 	u32 dev = kept__dev(inode), store;
 	struct answer *known = NULL;
 	u64 epoch;
@@ -178,7 +178,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 
 	if (hook == HOOK_FILE_PERMISSION && flow__is_pipe(inode))
 		return flow__use(file, mask, mechanism);
-	err = access__use_of_store(file, mask, mechanism, hook);
+	err = access__use_of_store(file, inode, mask, mechanism, hook);
 	if (err < 0 || err == ACCESS_ROUTINE || !copy__concerns(inode, mask, hook))
 		return err < 0 ? err : 0;
 	return copy__use(file, err == ACCESS_OUTSIDE, mask, mechanism, hook);

@@ -292,7 +292,8 @@ static int attach_row(struct kernel *k, const struct table_row *row)
 {
 	struct bpf_program *program = program_of(k->skel, row);
 	char path[PATH_MAX];
-	struct bpf_link *link = row->flags & BESIDE ? attach_cgroup(program, k->options.cgroup) : bpf_program__attach(program);
+	struct bpf_link *link = row->flags & BESIDE ? attach_cgroup(program, k->options.cgroup)
+						    : bpf_program__attach(program);
 	int err;
 
 	if (!link) {

@@ -16,11 +16,11 @@ struct kernel;
 struct ring;
 
 struct kernel_options {
-	const char *pin_dir;   /* a directory on bpffs, "/sys/fs/bpf/muniment": maps are pinned here always */
-	const char *run_dir;   /* for the canary files, "/run/muniment" */
-	bool pin_links;	       /* leave links pinned so that enforcement outlives the daemon */
-	const char *cgroup;    /* of version 2, for programs at sockets and settings: "/sys/fs/cgroup" */
-	enum mechanism only;   /* MECHANISM_INVALID: the strongest that works; tests force one */
+	const char *pin_dir; /* a directory on bpffs, "/sys/fs/bpf/muniment": maps are pinned here always */
+	const char *run_dir; /* for the canary files, "/run/muniment" */
+	bool pin_links;	     /* leave links pinned so that enforcement outlives the daemon */
+	const char *cgroup;  /* of version 2, for programs at sockets and settings: "/sys/fs/cgroup" */
+	enum mechanism only; /* MECHANISM_INVALID: the strongest that works; tests force one */
 	enum store_mode protect; /* what the monitor does for itself; STORE_MODE_INVALID: nothing */
 	const char *const
 		*own_paths; /* files and directories that others may read, not change; NULL ends them */
