@@ -247,6 +247,8 @@ enum object_kind {
 	OBJECT_SINK =
 		5, /* what is written below becomes no copy; the value is a mask of rules, as of the next */
 	OBJECT_SINK_PROGRAM = 6, /* programs that a rule speaks of */
+	OBJECT_SERVICE =
+		7, /* programs of the host's services that everybody talks to: see label__is_service */
 };
 
 struct object_key {

@@ -492,9 +492,10 @@ static __always_inline int egress__connect(struct socket *socket, const void *na
 		return 0;
 	if (control.slots[epoch_slot(maps__epoch())].flows & FLOW_SERVES) {
 		label = socket__label(sk);
-		if (!label)
+		if (label)
+			label->active = 1;
+		else if (egress__label().served) /* what it sends there could not be told from its answers */
 			return -EPERM;
-		label->active = 1;
 	}
 	return control.labels ? egress__connect_by(sk, name, size, mechanism) : 0;
 }

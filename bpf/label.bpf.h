@@ -320,6 +320,30 @@ static __noinline int label__meet(struct task_struct *task, struct meeting *meet
 	return 0;
 }
 
+#define SYSTEM_USERS 1000 /* those of services lie below, by Debian's policy 9.2.2 */
+
+/*
+ * Is the current process one to which everybody on the host talks: the first one, its bus, its log, its resolver? Were such
+ * labelled by what they receive, the whole host soon would be. Known by program, as a child of the first process that runs
+ * as a user of the system: others cannot start one for themselves. The monitor is none of them, but answers anybody, too.
+ */
+static __noinline bool label__is_service(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct object_key key = {.slot = epoch_slot(maps__epoch()), .kind = OBJECT_SERVICE};
+	struct inode *exe;
+
+	if (task->tgid == 1 || own__is_task(task))
+		return true;
+	if (task->real_parent->tgid != 1 || task->real_cred->euid.val >= SYSTEM_USERS)
+		return false;
+	exe = actor__exe(task);
+	if (!exe)
+		return false;
+	object__id(exe, &key.id);
+	return bpf_map_lookup_elem(&stores_by_object, &key);
+}
+
 /* The current process comes to hold what something else does, or may not. 0, or -ENOMEM. */
 static __noinline int label__take(u64 label, struct meeting *meeting)
 {
@@ -327,7 +351,7 @@ static __noinline int label__take(u64 label, struct meeting *meeting)
 	u64 mine = label__of(me);
 
 	meeting->store = STORE_NONE;
-	if (!(label & ~mine))
+	if (!(label & ~mine) || label__is_service())
 		return 0;
 	label__judge(meeting, mine | label);
 	if (meeting->enforces)

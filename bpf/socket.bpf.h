@@ -119,7 +119,7 @@ static __always_inline void socket__gone(struct sock *sk)
 {
 	u64 cookie = sk->__sk_common.skc_cookie.counter;
 
-	if (control.labels && cookie)
+	if (cookie)
 		bpf_map_delete_elem(&labels_by_socket, &cookie);
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Copies from the daemon's side: where the policy lets them lie, and what it declassifies.
+ * Copies from the daemon's side: where the policy lets them lie, what it declassifies, and services that take no label.
  *
  * Used by apply.c at a policy switch.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -46,12 +48,43 @@ static int put_sink(struct kernel *k, const struct image_sink *sink, uint32_t sl
 	return err;
 }
 
+/*
+ * Services of the host that everybody talks to, where they are installed: what they receive labels them not (bpf/label.bpf.h).
+ * Their programs only count for what the system itself starts.
+ */
+static int put_services(struct kernel *k, uint32_t slot)
+{
+	static const char *const programs[] = {
+		"/usr/lib/systemd/systemd-journald",
+		"/usr/lib/systemd/systemd-logind",
+		"/usr/lib/systemd/systemd-resolved",
+		"/usr/lib/polkit-1/polkitd",
+		"/usr/bin/dbus-daemon",
+		"/usr/bin/dbus-broker",
+		"/usr/bin/dbus-broker-launch",
+		"/usr/sbin/nscd",
+		"/usr/sbin/rsyslogd",
+		"/usr/sbin/syslog-ng",
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(programs) / sizeof(programs[0]); i++) {
+		char path[PATH_MAX];
+
+		if (realpath(programs[i], path))
+			err = put(k, path, OBJECT_SERVICE, slot, 0);
+	}
+	return err;
+}
+
 int kernel_fill_copies(struct kernel *k, const struct policy_image *image, uint32_t slot)
 {
 	struct policy_slot *policy = &k->skel->data_control->control.slots[slot];
 	int err = image->n_sinks > SINKS_MAX ? -E2BIG : 0;
 
 	policy->copies = (uint16_t)image->copies;
+	if (!err)
+		err = put_services(k, slot);
 	for (size_t i = 0; !err && i < image->n_copy_paths; i++)
 		err = put(k, image->copy_paths[i], OBJECT_COPIES, slot, 0);
 	policy->sinks = 0;

@@ -52,10 +52,10 @@ steps() {
 
 # hold_as USER COMMAND…: a process that comes to hold something: HOLDER.
 hold_as() {
-	rm -f go held.ended
+	rm -f go "$M/held.ended"
 	{
-		as "$1" sh -c 'ulimit -c unlimited; echo $$; exec "$@"' sh "${@:2}" >held.out 2>held.errors
-		echo $? >held.ended
+		as "$1" sh -c 'ulimit -c unlimited; echo $$; exec "$@"' sh "${@:2}" >"$M/held.out" 2>"$M/held.errors"
+		echo $? >"$M/held.ended"
 	} &
 	t_wait 20 holds
 }
@@ -66,16 +66,16 @@ hold() {
 }
 
 holds() {
-	read -r HOLDER <held.out && "$MUNIMENT" labels --json --run "$M/run" |
+	read -r HOLDER <"$M/held.out" && "$MUNIMENT" labels --json --run "$M/run" |
 		jq -e --argjson pid "$HOLDER" 'any(.processes[]; .pid == $pid)' >/dev/null
 }
 
 let_go() {
 	: >go
-	t_wait 20 test -s held.ended
-	tail -n +2 held.out
-	cat held.errors >&2
-	return "$(<held.ended)"
+	t_wait 20 test -s "$M/held.ended"
+	tail -n +2 "$M/held.out"
+	cat "$M/held.errors" >&2
+	return "$(<"$M/held.ended")"
 }
 
 # What comes out of a pipeline goes into who reads the other store.
@@ -115,6 +115,10 @@ meetings() {
 	m_attack "both at once, two hundred times" "user=daemon reason=compartment" steps race "$A" "$B"
 }
 
+# Services of the host are known by what lies there when the policy is loaded.
+SERVICE=/usr/sbin/nscd
+[[ -e $SERVICE ]] || { cp "$STEPS" "$SERVICE" && chmod 755 "$SERVICE" && MADE_SERVICE=yes; }
+
 m_unguarded meetings
 
 policy research ehr
@@ -133,6 +137,26 @@ M_PASS=guarded
 t_equal "who waits for the other's data at a pipe is ended before it sees it" "137 " \
 	"$(into_who_waits 2>/dev/null; echo "$? ")"
 m_entry "that" '.unmapped.muniment | .reason == "compartment" and .enforced == "stopped" and .store == "research"'
+
+# hear PROGRAM USER: a child of the first process, which gets what it reads at a pipe of who holds research's record.
+hear() {
+	rm -f heard listen go
+	steps read "$A" |
+		(as "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$CASE_DIR/heard" "$1" wait "$CASE_DIR/listen" slurp wait "$CASE_DIR/go" &)
+	t_wait 20 test -s heard
+	: >listen
+	sleep 0.5
+	"$MUNIMENT" labels --json --run "$M/run" | jq -r --argjson pid "$(<heard)" 'any(.processes[]; .pid == $pid)'
+	: >go
+}
+
+chmod 777 .
+t_equal "who reads at a pipe holds what came by it" true "$(hear "$STEPS" daemon)"
+if [[ -n ${MADE_SERVICE:-} ]]; then
+	t_equal "a service of the host does not" false "$(hear "$SERVICE" daemon)"
+	t_equal "but does where somebody else than the system runs it" true "$(hear "$SERVICE" nobody)"
+	rm "$SERVICE"
+fi
 
 # Another's memory.
 hold
@@ -153,7 +177,7 @@ t_check "who holds nothing dumps its core" t_wait 20 test -s cores/core
 rm -f cores/core
 m_now && from=$M_NOW
 kill -SEGV "$HOLDER"
-t_wait 20 test -s held.ended
+t_wait 20 test -s "$M/held.ended"
 m_expect "its core" "$from" "user=games program=$STEPS hook=core_dump operations=read reason=not_granted"
 t_check "it dumps none" test ! -s cores/core
 m_events
@@ -183,7 +207,7 @@ hold read "$B"
 kill -KILL "$M_PID"
 wait "$M_PID" 2>/dev/null
 m_attack "while no daemon runs" "user=daemon pid=$HOLDER reason=compartment label=[\"research\"]" let_go
-as daemon sh -c 'echo $$; exec "$@"' sh "$STEPS" take "$A" wait "$CASE_DIR/never" >held.out 2>&1 &
+as daemon sh -c 'echo $$; exec "$@"' sh "$STEPS" take "$A" wait "$CASE_DIR/never" >"$M/held.out" 2>&1 &
 sleep 1
 m_start --pin
 t_check "the next daemon knows what was read without one" holds
