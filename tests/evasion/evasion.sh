@@ -26,7 +26,7 @@ else
 	# shellcheck source=tests/guest/muniment.sh
 	. "$TREE/tests/guest/muniment.sh"
 fi
-HERE=$TREE/tests/evasion EVADE=$BUILD/evasion USER_NAME=games
+M_SINK=$M HERE=$TREE/tests/evasion EVADE=$BUILD/evasion USER_NAME=games
 # shellcheck source=tests/evasion/disks.sh
 . "$HERE/disks.sh"
 # shellcheck source=tests/evasion/attacks.sh

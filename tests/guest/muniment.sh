@@ -17,6 +17,8 @@ MUNIMENT=${MUNIMENT:-$BUILD/muniment}
 HELPERS=$BUILD/guest
 MARKER=MRN-4711-marker-of-a-record
 M_STORE=ehr M_PASS='' M_PID='' M_PINS=/sys/fs/bpf/case M_DEGRADED=deny M_PROTECT=off M_OPTIONS=()
+# What attacks print goes to files, which the test reads as root: nothing below is a copy. Cases about copies set it to $M.
+M_SINK=$CASE_DIR
 mkdir -p "$M/policy.d" "$M/run" "$M/ledger"
 : >"$M/expected"
 
@@ -55,8 +57,7 @@ m_status_is() {
 m_launch() {
 	[[ -e $M/key ]] ||
 		"$MUNIMENT" key new --name example.org/case --out "$M/key" --ledger "$M/ledger" --same-disk >"$M/key.out" 2>&1
-	# What attacks print goes to files here, which the test reads as root.
-	printf 'version: 1\ndeclassify:\n  - {to: [%s]}\n' "$M" >"$M/policy.d/test.yaml"
+	printf 'version: 1\ndeclassify:\n  - {to: [%s]}\n' "$M_SINK" >"$M/policy.d/test.yaml"
 	"$MUNIMENTD" --policy "$M/policy.d" --ledger "$M/ledger" --key "$M/key" --run "$M/run" --pin-dir "$M_PINS" \
 		--events "$M/events.json" --same-disk --protect "$M_PROTECT" "${M_OPTIONS[@]}" "$@" >>"$M/log" 2>&1 </dev/null &
 	M_PID=$!

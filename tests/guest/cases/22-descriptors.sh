@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm 6.12/fmod_ret
+# runs-on: 6.12/fmod_ret
 #
 # Other system calls to a record: file handles, O_PATH, io_uring, and descriptors that were opened before there was a
 # policy or handed over by somebody who may. Run by tests/guest/run-in-guest.sh.

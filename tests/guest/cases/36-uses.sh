@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 # timeout: 420
 #
 # Uses of open records over changes of user, program, policy and daemon: each is decided by what is in force, and

@@ -120,6 +120,7 @@ copy_and_send() {
 	make_cp "$copy" && far_sees 1 "$MARKER" as daemon "$S" udp "$copy" 10.9.0.2 "$FAR_PORT"
 }
 
+M_SINK=$M
 policy ''
 echo >research/of-ehr && chown daemon research/of-ehr && chmod 666 research/of-ehr
 m_unguarded copies
