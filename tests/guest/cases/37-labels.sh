@@ -142,7 +142,8 @@ m_entry "that" '.unmapped.muniment | .reason == "compartment" and .enforced == "
 hear() {
 	rm -f heard listen go
 	steps read "$A" |
-		(as "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$CASE_DIR/heard" "$1" wait "$CASE_DIR/listen" slurp wait "$CASE_DIR/go" &)
+		(setpriv --reuid="${M_UID[$2]}" --regid="${M_GID[$2]}" --clear-groups -- sh -c 'echo $$ >"$0"; exec "$@"' \
+			"$CASE_DIR/heard" "$1" wait "$CASE_DIR/listen" slurp wait "$CASE_DIR/go" &)
 	t_wait 20 test -s heard
 	: >listen
 	sleep 0.5
