@@ -508,6 +508,7 @@ struct socket_label {
 	struct role_set roles; /* of who was allowed to send by it */
 	__u64 passed;	       /* the last receiver whose packets were found to pass, and when; 0: none */
 	__u64 passed_ns;
+	__u64 seed;    /* of `passed`, so that nobody finds two receivers that look alike; 0: none yet */
 	__u32 active;  /* not 0: its owner asked for the connection */
 	__u32 refused; /* not 0: something was sent that must not leave; nothing does any more */
 };

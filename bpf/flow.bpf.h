@@ -75,7 +75,7 @@ static __always_inline int flow__take(struct file *file, u64 label, u32 hook, u3
 		return 0;
 	store = flow__meets(label, slot);
 	if (store == STORE_UNDETERMINED ||
-	    (store != STORE_NONE && !file)) /* there was no memory, which is counted */
+	    (store != STORE_NONE && !file)) /* no memory, or nothing to tell of */
 		return -EACCES;
 	return store == STORE_NONE ? 0 : flow__settle(file, store, slot, hook, mechanism);
 }

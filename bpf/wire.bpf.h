@@ -130,10 +130,10 @@ static __always_inline bool wire__has_passed(const struct socket_label *label, u
 }
 
 /* What tells packets to one receiver, under one policy, with one label, from others. */
-static __always_inline u64 wire__summary(const struct packet *packet, u64 leaves)
+static __always_inline u64 wire__summary(const struct packet *packet, u64 leaves, u64 seed)
 {
 	const u64 *to = (const u64 *)packet->to;
-	u64 hash = (to[0] ^ leaves) * 0x9e3779b97f4a7c15ull;
+	u64 hash = (to[0] ^ leaves ^ seed) * 0x9e3779b97f4a7c15ull;
 
 	hash = (hash ^ to[1] ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ maps__epoch() ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
@@ -161,7 +161,9 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 		return 1;
 	if (label->refused)
 		return 0;
-	passed = wire__summary(&packet, label->leaves);
+	if (!label->seed)
+		label->seed = (u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
+	passed = wire__summary(&packet, label->leaves, label->seed);
 	now_ns = bpf_ktime_get_boot_ns();
 	if (wire__has_passed(label, passed, now_ns))
 		return 1;
