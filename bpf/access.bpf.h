@@ -81,41 +81,48 @@ static __always_inline bool access__locate(struct inode *inode, struct dentry *d
 	return access->place.store != STORE_NONE;
 }
 
-/* Mode and audit of the place: of its store, or of the device where the walk could not tell. */
-static __always_inline void access__rules(struct inode *inode, const struct access *access, u32 *ret_mode,
-					  u32 *ret_audit)
+#define RULES_AUDIT 8 /* where the audit begins in what access__rules_of returns */
+
+/* Mode and audit of the place: of its store, or of the device where the walk could not tell; dev is its super block's.
+ * Global, so that it is verified once. */
+__attribute__((noinline)) int access__rules_of(const struct access *access, u32 dev)
 {
-	struct device_key key = {.slot = access->slot, .dev = inode->i_sb->s_dev};
-	u32 index = access->slot * STORE_IDS + access->place.store;
+	/* Rules that are missing are the loader's mistake: closed. */
+	u32 closed = STORE_MODE_ENFORCE | STORE_AUDIT_REQUIRED << RULES_AUDIT, store, slot, index, mode;
 	struct device_rules *device;
 	struct store_rules *rules;
 
-	*ret_mode = STORE_MODE_ENFORCE; /* rules that are missing are the loader's mistake: closed */
-	*ret_audit = STORE_AUDIT_REQUIRED;
-	if (access->place.store == STORE_UNDETERMINED) {
+	if (!access)
+		return closed;
+	store = access->place.store;
+	slot = access->slot & 1;
+	if (store == STORE_UNDETERMINED) {
+		struct device_key key = {.slot = slot, .dev = dev};
+
 		device = bpf_map_lookup_elem(&rules_by_device, &key);
-		if (device) {
-			*ret_mode = device->mode;
-			*ret_audit = device->audit;
-		}
-		return;
+		return device ? device->mode | device->audit << RULES_AUDIT : closed;
 	}
-	if (access->place.store == STORE_LIBRARY) {
-		*ret_mode = access->library_mode;
-		*ret_audit = STORE_AUDIT_BEST_EFFORT;
-		return;
-	}
+	if (store == STORE_LIBRARY)
+		return access->library_mode | STORE_AUDIT_BEST_EFFORT << RULES_AUDIT;
+	if (own__is_store(store))
+		return own__mode() | STORE_AUDIT_BEST_EFFORT << RULES_AUDIT;
+	index = slot * STORE_IDS + store;
 	rules = bpf_map_lookup_elem(&rules_by_store, &index);
-	if (own__is_store(access->place.store)) {
-		*ret_mode = own__mode();
-		*ret_audit = STORE_AUDIT_BEST_EFFORT;
-	} else if (rules) {
-		*ret_mode = access->operations == OPERATION_BIT(OPERATION_COPY) &&
-					    control.slots[access->slot & 1].copies != COPIES_DENY
-				    ? STORE_MODE_MONITOR
-				    : rules->mode;
-		*ret_audit = rules->audit;
-	}
+	if (!rules)
+		return closed;
+	mode = rules->mode;
+	if (access->operations == OPERATION_BIT(OPERATION_COPY) && control.slots[slot].copies != COPIES_DENY)
+		mode = STORE_MODE_MONITOR;
+	return mode | rules->audit << RULES_AUDIT;
+}
+
+static __always_inline void access__rules(struct inode *inode, const struct access *access, u32 *ret_mode,
+					  u32 *ret_audit)
+{
+	u32 rules = access__rules_of(access, inode->i_sb->s_dev);
+
+	*ret_mode = rules & ((1 << RULES_AUDIT) - 1);
+	*ret_audit = rules >> RULES_AUDIT;
 }
 
 /* No record, no access, where the store requires it. One that is only monitored denies nothing. */

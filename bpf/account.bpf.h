@@ -221,7 +221,7 @@ static __always_inline u64 account__take(u32 index, const struct account_key *ke
  */
 __attribute__((noinline)) u64 account__find(struct account_key *key, u64 amount)
 {
-	u32 base, index, oldest = ACCOUNTS;
+	u32 base, index, mine = ACCOUNTS, oldest = ACCOUNTS;
 	u64 hash, oldest_ns = ~0ull;
 	struct account *slot;
 
@@ -235,12 +235,16 @@ __attribute__((noinline)) u64 account__find(struct account_key *key, u64 amount)
 		slot = account__at(index);
 		if (!slot)
 			return 0;
-		if (slot->hash == hash && account__is(slot, key))
-			return account__repeat(slot, index, key, amount);
+		if (slot->hash == hash)
+			mine = index;
 		if (!slot->dirty && slot->last_ns < oldest_ns) {
 			oldest_ns = slot->last_ns;
 			oldest = index;
 		}
+	}
+	if (mine < ACCOUNTS) {
+		slot = account__at(mine);
+		return slot ? account__repeat(slot, mine, key, amount) : 0;
 	}
 	return oldest < ACCOUNTS ? account__take(oldest, key, hash) : 0;
 }

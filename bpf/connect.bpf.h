@@ -68,7 +68,7 @@ static __noinline int connect__settle(struct egress *e)
 		access.flags |= RECORD_FLAG_BY_LOGIN;
 	if (account__is_foldable(&access))
 		account__fold_sent(&e->peer, &access);
-	emit__bare(&access, NULL, e->label, &e->peer);
+	emit__bare(&access, NULL, NULL, e->label, &e->peer);
 	return access.enforced == ENFORCED_ALLOWED;
 }
 

@@ -125,13 +125,17 @@ static __always_inline bool copy__is_granted(u32 slot, u32 store)
 	return actor && actor__grants(&actor->roles, slot, store) & OPERATION_BIT(OPERATION_READ);
 }
 
-/* bpf_loop's body: one store. Ends with one that counts, and enforces. */
-static long copy__ask(u32 turn, struct copy_case *c)
+/* One store. Not 0: one that counts, and enforces, or the last. Global: the verifier goes through a loop's body over and
+ * over. */
+__attribute__((noinline)) int copy__consider(struct copy_case *c)
 {
-	u64 label = c->label;
 	struct store_rules *rules;
 	u32 store, index;
+	u64 label;
 
+	if (!c)
+		return 1;
+	label = c->label;
 	if (!label)
 		return 1;
 	c->label = label & (label - 1);
@@ -148,6 +152,11 @@ static long copy__ask(u32 turn, struct copy_case *c)
 		c->store = store;
 	c->refused = 1;
 	return rules->mode == STORE_MODE_ENFORCE;
+}
+
+static long copy__ask(u32 turn, struct copy_case *c)
+{
+	return copy__consider(c) != 0;
 }
 
 /* The store that an access to a copy is about: of those that count one that enforces, if there is one; else any. Global, so

@@ -98,8 +98,8 @@ static __always_inline bool egress__is_internet(u32 family)
 
 /* --- decision --- */
 
-/* The number of the lowest bit of a label that is not 0. */
-static __always_inline u32 egress__lowest(u64 label)
+/* The number of the lowest bit of a label that is not 0. Global, as loops ask for it. */
+__attribute__((noinline)) int egress__lowest(u64 label)
 {
 	u32 bit = 0;
 
@@ -205,7 +205,7 @@ static __noinline int egress__settle(struct egress *e)
 	access__tell_actor(&access);
 	if (account__is_foldable(&access))
 		account__fold_sent(&e->peer, &access);
-	if (emit__bare(&access, NULL, e->label, &e->peer) && e->audit == STORE_AUDIT_REQUIRED &&
+	if (emit__bare(&access, NULL, NULL, e->label, &e->peer) && e->audit == STORE_AUDIT_REQUIRED &&
 	    e->mode == STORE_MODE_ENFORCE)
 		return -EPERM; /* no record, no access */
 	return access.enforced == ENFORCED_ALLOWED ? 0 : -EPERM;

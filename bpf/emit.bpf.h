@@ -267,13 +267,6 @@ static __always_inline void emit__actor(struct record_access *record, u32 actor)
 		record->program = script->id;
 }
 
-static __always_inline void emit__object(struct record_access *record, struct inode *inode)
-{
-	object__id(inode, &record->file);
-	record->file_size = inode->i_size;
-	record->file_mode = inode->i_mode;
-}
-
 static __always_inline void emit__verdict(struct record_access *record, const struct access *access)
 {
 	record->open_flags = access->open_flags;
@@ -291,26 +284,6 @@ static __always_inline void emit__verdict(struct record_access *record, const st
 	record->detail = access->detail;
 }
 
-static __noinline int emit__fill(struct record_access *record, struct inode *inode, struct access *access,
-				 struct copy *copy, u64 number)
-{
-	record->path_count = copy->copied;
-	record->path_bytes = copy->at;
-	record->flags = access->flags | (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
-			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0) |
-			(control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
-	emit__actor(record, access->actor);
-	emit__object(record, inode);
-	emit__verdict(record, access);
-	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + copy->at, number);
-	record->first_ns = record->header.boot_ns;
-	record->label = label__of(bpf_get_current_task_btf());
-	record->peer = (struct peer){};
-	record->tally = (struct tally){.count = 1};
-	account__count_use(&record->tally, access->amount);
-	return 0;
-}
-
 static __always_inline void emit__add_tally(struct tally *to, const struct tally *more)
 {
 	to->count += more->count;
@@ -322,14 +295,14 @@ static __always_inline void emit__add_tally(struct tally *to, const struct tally
 }
 
 /* The record tells what its account has counted so far, and is kept there as what later ones are like. room: bytes
- * of the path that can be read, a constant. Unlocks the slot. */
-static __noinline int emit__account(struct record_access *record, u64 account, u32 room)
+ * of the path that can be read. Unlocks the slot. */
+static __always_inline void emit__account(struct record_access *record, u64 account, u32 room)
 {
 	u32 index = account_slot(account);
 	struct account *slot = account__at(index);
 
 	if (!slot)
-		return 0;
+		return;
 	if (slot->dirty) {
 		record->first_ns = slot->first_ns;
 		emit__add_tally(&record->tally, &slot->tally);
@@ -340,7 +313,34 @@ static __noinline int emit__account(struct record_access *record, u64 account, u
 	if (bpf_probe_read_kernel(slot->path, room < ACCOUNT_PATH ? room : ACCOUNT_PATH, record->path))
 		count(COUNTER_READ_FAILED);
 	account__unlock(slot);
+}
+
+/*
+ * What a record tells but for actor, file, peer and path, of which room bytes can be read: those are filled in before, as
+ * is what flags say of them. label: what the actor may hold. A global function: verified once, not for each size of record.
+ */
+__attribute__((noinline)) int emit__complete(struct record_access *record, struct access *access, u64 number,
+					     u64 label, u32 room)
+{
+	if (!record || !access)
+		return 0;
+	record->flags |= access->flags | (control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
+	emit__verdict(record, access);
+	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + record->path_bytes, number);
+	record->first_ns = record->header.boot_ns;
+	record->label = label;
+	record->tally = (struct tally){.count = 1};
+	account__count_use(&record->tally, access->amount);
+	if (access->account)
+		emit__account(record, access->account, room);
 	return 0;
+}
+
+static __always_inline void emit__object(struct record_access *record, struct inode *inode)
+{
+	object__id(inode, &record->file);
+	record->file_size = inode->i_size;
+	record->file_mode = inode->i_mode;
 }
 
 /* Room must be a constant: the verifier knows a reservation's size by it. */
@@ -357,9 +357,14 @@ static __always_inline int emit__sized(struct inode *inode, struct access *acces
 	}
 	copy->to = record->path;
 	emit__copy_names(copy, room);
-	emit__fill(record, inode, access, copy, number);
-	if (access->account)
-		emit__account(record, access->account, room + name_room);
+	record->path_count = copy->copied;
+	record->path_bytes = copy->at;
+	record->flags = (copy->copied < copy->names ? RECORD_FLAG_PATH_CUT : 0) |
+			(access->place.names.outside ? RECORD_FLAG_PATH_OUTSIDE : 0);
+	record->peer = (struct peer){};
+	emit__actor(record, access->actor);
+	emit__object(record, inode);
+	emit__complete(record, access, number, label__of(bpf_get_current_task_btf()), room + name_room);
 	bpf_ringbuf_submit(record, emit__wakeup(access->wanted == VERDICT_DENY, number));
 	return 0;
 }
@@ -388,11 +393,12 @@ static __noinline int emit__access(struct inode *inode, struct dentry *dentry, s
 #define EMIT_NAME 64
 
 /*
- * A record without a file, unless it is counted already: access->account, of which we make the first record else. name
- * (EMIT_NAME bytes in the kernel) is its path, or NULL. No storage is asked, which programs of a cgroup do not have. 0 or
- * -ENOMEM.
+ * A record without a path, unless it is counted already: access->account, of which we make the first record else. inode
+ * or NULL: what it is about. name (EMIT_NAME bytes in the kernel) stands for a path, or NULL. No storage is asked, which
+ * programs of a cgroup do not have. 0 or -ENOMEM.
  */
-static __noinline int emit__bare(struct access *access, const char *name, u64 label, const struct peer *peer)
+static __noinline int emit__bare(struct access *access, struct inode *inode, const char *name, u64 label,
+				 const struct peer *peer)
 {
 	struct record_access *record;
 	u64 number;
@@ -412,20 +418,15 @@ static __noinline int emit__bare(struct access *access, const char *name, u64 la
 	n = n > 1 && n <= EMIT_NAME ? n : 0;
 	record->path_bytes = n;
 	record->path_count = n > 0;
+	record->flags = 0;
 	record->file = (struct object_id){};
 	record->file_size = 0;
 	record->file_mode = 0;
-	record->flags = access->flags | (control.oldest != control.instance ? RECORD_FLAG_SHARED : 0);
+	if (inode)
+		emit__object(record, inode);
 	emit__person(record);
-	emit__verdict(record, access);
-	emit__header(&record->header, RECORD_ACCESS, sizeof(*record) + n, number);
-	record->first_ns = record->header.boot_ns;
-	record->label = label;
 	record->peer = peer ? *peer : (struct peer){};
-	record->tally = (struct tally){.count = 1};
-	account__count_use(&record->tally, access->amount);
-	if (access->account)
-		emit__account(record, access->account, EMIT_NAME);
+	emit__complete(record, access, number, label, EMIT_NAME);
 	bpf_ringbuf_submit(record, emit__wakeup(access->wanted == VERDICT_DENY, number));
 	return 0;
 }

@@ -12,7 +12,7 @@ static __always_inline int guard__emit(struct access *access, const char *name)
 {
 	if (account__is_foldable(access))
 		account__fold(NULL, access);
-	return emit__bare(access, name, 0, NULL);
+	return emit__bare(access, NULL, name, 0, NULL);
 }
 
 /* mode: enum store_mode of the guard or the host's rule, not 0. */
