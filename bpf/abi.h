@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 7
+#define MUNIMENT_ABI_VERSION 8
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX     64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -407,6 +407,7 @@ struct own_key { /* BPF objects by id; cgroups from the keeper's up to below the
 /* Of inodes, by number: copies among them. */
 #define COPY_FILTER_SHIFT 18
 #define COPY_FILTER_WORDS (1 << (COPY_FILTER_SHIFT - 6))
+#define copy_bit(ino)	  ((__u32)(((ino)*0x9e3779b97f4a7c15ull) >> (64 - COPY_FILTER_SHIFT)))
 struct copy_filter {
 	__u64 words[COPY_FILTER_WORDS];
 };
@@ -425,8 +426,8 @@ struct control {
 	__u32 instance;
 	__u64 fold_ns; /* repeats are counted and told once in so long; 0: each is a record of its own */
 	__u64 labels;  /* stores of which some process may hold or serve data; never taken back */
-	__u64 copies;  /* not 0: some file holds data of stores outside of them; likewise */
-	__u64 pipes;   /* not 0: some pipe has held data of stores; likewise */
+	__u64 copies;  /* how often a file came to hold data of stores outside of them; likewise */
+	__u64 pipes;   /* how many pipes hold data of stores, or are about to */
 	__u64 ports[PORTS_WORDS]; /* filter: local ports, by port_bit, of sockets that have sent such data */
 	__u64 sent;		  /* stores whose data was sent by a socket of the internet; likewise */
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
@@ -508,7 +509,10 @@ struct socket_label {
 	struct role_set roles; /* of who was allowed to send by it */
 	__u64 passed;	       /* the last receiver whose packets were found to pass, and when; 0: none */
 	__u64 passed_ns;
-	__u64 seed;    /* of `passed`, so that nobody finds two receivers that look alike; 0: none yet */
+	__u64 seed; /* of `passed` and `sent_known`, so that nobody finds two that look alike; 0: none yet */
+	__u64 sent_known; /* the last send that was agreed, by whom and to whom: see egress__is_routine; 0: none */
+	__u64 sent_account; /* where it is counted */
+	__u64 sent_until_ns;
 	__u32 active;  /* not 0: its owner asked for the connection */
 	__u32 refused; /* not 0: something was sent that must not leave; nothing does any more */
 };

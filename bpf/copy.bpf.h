@@ -16,29 +16,6 @@ struct {
 	__type(value, u64);
 } labels_by_file SEC(".maps");
 
-/* Numbers of copies: most files are known to be none by that. Bits are set before the copy's label, and stay. Its own
- * section, so that it can be pinned with the labels. */
-struct copy_filter copy_filter SEC(".data.copies") = {};
-
-static __always_inline u64 *copy__word(u64 ino, u32 *ret_bit)
-{
-	u32 bit = (ino * 0x9e3779b97f4a7c15ull) >> (64 - COPY_FILTER_SHIFT);
-
-	*ret_bit = bit & 63;
-	return &copy_filter.words[bit >> 6 & (COPY_FILTER_WORDS - 1)];
-}
-
-static __always_inline bool copy__may_be(struct inode *inode)
-{
-	u32 bit;
-	u64 *word;
-
-	if (!control.copies)
-		return false;
-	word = copy__word(inode->i_ino, &bit);
-	return *word >> bit & 1;
-}
-
 static __noinline u64 copy__find(struct inode *inode)
 {
 	struct object_id id;
@@ -63,9 +40,9 @@ static __noinline int copy__mark(struct inode *inode, u64 stores)
 	u32 bit;
 
 	word = copy__word(inode->i_ino, &bit);
+	__sync_fetch_and_add(&control.copies, 1);
 	__sync_fetch_and_or(word, 1ull << bit);
-	if (!control.copies)
-		control.copies = 1;
+	kept__forget(inode);
 	object__id(inode, &id);
 	bpf_map_update_elem(&labels_by_file, &id, &none, BPF_NOEXIST);
 	label = bpf_map_lookup_elem(&labels_by_file, &id);
@@ -109,20 +86,21 @@ static __always_inline bool copy__keeps(struct inode *inode)
 /* --- which store is it about? --- */
 
 struct copy_case {
-	u64 label; /* still to be asked about */
+	u64 label;  /* still to be asked about */
+	u64 served; /* of these, what the process may read and serves to others */
 	u32 slot;
 	u32 store;   /* STORE_NONE: none of the policy's */
 	u32 reads;   /* not 0: a store counts if it may not be read */
 	u32 refused; /* one that counts was found */
 };
 
-/* May the current process, whose roles are known by now, read the store? */
-static __always_inline bool copy__is_granted(u32 slot, u32 store)
+/* What the current process, whose roles are known by now, may do in the store. */
+static __always_inline u32 copy__granted(u32 slot, u32 store)
 {
 	struct actor_answer *actor =
 		bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 
-	return actor && actor__grants(&actor->roles, slot, store) & OPERATION_BIT(OPERATION_READ);
+	return actor ? actor__grants(&actor->roles, slot, store) : 0;
 }
 
 /* One store. Not 0: one that counts, and enforces, or the last. Global: the verifier goes through a loop's body over and
@@ -130,7 +108,7 @@ static __always_inline bool copy__is_granted(u32 slot, u32 store)
 __attribute__((noinline)) int copy__consider(struct copy_case *c)
 {
 	struct store_rules *rules;
-	u32 store, index;
+	u32 store, index, granted;
 	u64 label;
 
 	if (!c)
@@ -146,8 +124,11 @@ __attribute__((noinline)) int copy__consider(struct copy_case *c)
 		return 0;
 	if (c->store == STORE_NONE)
 		c->store = store;
-	if (c->reads && copy__is_granted(c->slot & 1, store))
+	granted = c->reads ? copy__granted(c->slot & 1, store) : 0;
+	if (granted & OPERATION_BIT(OPERATION_READ)) {
+		c->served |= rules->label & (0 - (u64) !!(granted & GRANTED_SERVES));
 		return 0;
+	}
 	if (!c->refused || rules->mode == STORE_MODE_ENFORCE)
 		c->store = store;
 	c->refused = 1;
@@ -159,26 +140,35 @@ static long copy__ask(u32 turn, struct copy_case *c)
 	return copy__consider(c) != 0;
 }
 
-/* The store that an access to a copy is about: of those that count one that enforces, if there is one; else any. Global, so
- * that it is verified once. */
-__attribute__((noinline)) int copy__about(u64 label, u32 slot, u32 reads)
+/* The store that an access to a copy is about: of those that count one that enforces, if there is one; else any. ret_served:
+ * see struct copy_case; NULL: it is written. Global, so that it is verified once. */
+__attribute__((noinline)) int copy__about(u64 label, u32 slot, u64 *ret_served)
 {
-	struct copy_case c = {.label = label, .slot = slot & 1, .store = STORE_NONE, .reads = reads};
+	struct copy_case c = {
+		.label = label, .slot = slot & 1, .store = STORE_NONE, .reads = ret_served != NULL};
 
 	bpf_loop(STORES_MAX, copy__ask, &c, 0);
+	if (ret_served)
+		*ret_served = c.served;
 	return c.store;
 }
 
-/* Who may read comes to hold it all, unless it serves it. 0, or the reason why it must not; then the store is one that may
- * not meet what the process holds. */
-static __always_inline u32 copy__meets(u64 label, struct access *access)
+/* Who may read comes to hold it all, but for what it serves. 0, or the reason why it must not; then the store is one that
+ * may not meet what the process holds, unless there was no memory. */
+static __always_inline u32 copy__meets(u64 label, u64 served, struct access *access)
 {
 	u32 apart = STORE_NONE;
 
-	if (access->operations & access->granted && !(access->granted & GRANTED_SERVES))
-		apart = flow__meets(label, access->slot);
+	if (!(access->operations & access->granted))
+		return 0;
+	if (served && label__serve(served))
+		return REASON_UNLABELLED;
+	if (label & ~served)
+		apart = flow__meets(label & ~served, access->slot);
 	if (apart == STORE_NONE)
 		return 0;
+	if (apart == STORE_UNDETERMINED)
+		return REASON_UNLABELLED;
 	access->place.store = unknown(apart);
 	return REASON_COMPARTMENT;
 }
@@ -256,11 +246,12 @@ static __noinline int copy__judge(struct file *file, u64 label, u32 operations, 
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
 	bool writes = operations == OPERATION_BIT(OPERATION_COPY);
 	u32 store, reason;
+	u64 served = 0;
 
 	if (!maps__speaks())
 		return 0;
 	actor__granted(epoch, access.slot, 0, mechanism);
-	store = copy__about(label, access.slot, !writes);
+	store = copy__about(label, access.slot, writes ? NULL : &served);
 	if (store >= STORES_MAX)
 		return 0;
 	object__walk(file->f_path.dentry, inode, access.slot, &access.place);
@@ -273,7 +264,7 @@ static __noinline int copy__judge(struct file *file, u64 label, u32 operations, 
 		access.granted = OPERATION_BIT(OPERATION_COPY);
 		reason = copy__decide(file->f_path.dentry, access.slot, &access.detail);
 	} else {
-		reason = copy__meets(label, &access);
+		reason = copy__meets(label, served, &access);
 	}
 	access.place.reason = unknown(reason);
 	access.amount = unknown64(

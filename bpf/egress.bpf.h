@@ -138,6 +138,7 @@ static long egress__ask(u32 turn, struct egress_ask *ask)
 	if (!rules || !(decide_agreed(rules, &e->roles, e->now_ns) >> (e->bit & 63) & 1))
 		return 0;
 	e->agreement = endpoint->agreement + 1;
+	e->until_ns = rules->until_ns;
 	return 1;
 }
 
@@ -208,6 +209,7 @@ static __noinline int egress__settle(struct egress *e)
 	if (emit__bare(&access, NULL, NULL, e->label, &e->peer) && e->audit == STORE_AUDIT_REQUIRED &&
 	    e->mode == STORE_MODE_ENFORCE)
 		return -EPERM; /* no record, no access */
+	e->account = e->agreement ? access.account & ~ACCOUNT_FOLDED : 0;
 	return access.enforced == ENFORCED_ALLOWED ? 0 : -EPERM;
 }
 
@@ -250,7 +252,7 @@ static long egress__lets_go(u32 turn, struct egress_loop *loop)
 }
 
 /* Where the current thread's case is written down; NULL: there was no memory, which is counted. */
-static __always_inline struct egress *egress__new(struct sock *sk, u32 hook, u32 mechanism)
+static __always_inline struct egress *egress__new(const struct peer *peer, u32 hook, u32 mechanism)
 {
 	struct actor_answer *actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0,
 							  BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -261,11 +263,10 @@ static __always_inline struct egress *egress__new(struct sock *sk, u32 hook, u32
 		return NULL;
 	}
 	e = &actor->egress;
-	*e = (struct egress){.hook = hook,
-			     .mechanism = mechanism,
-			     .peer.family = sk->__sk_common.skc_family,
-			     .peer.type = sk->sk_type,
-			     .peer.protocol = sk->sk_protocol};
+	__builtin_memset(e, 0, sizeof(*e));
+	e->hook = hook;
+	e->mechanism = mechanism;
+	e->peer = *peer;
 	return e;
 }
 
@@ -372,45 +373,119 @@ static __always_inline bool egress__is_kernels(struct sock *sk, u32 family, cons
 	return !bpf_probe_read_kernel(to, sizeof(to), name) && !to[1] && !to[2];
 }
 
+static __always_inline u64 egress__mix(u64 hash, u64 word)
+{
+	return (hash ^ word ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
+}
+
+static __always_inline u64 egress__seed(struct socket_label *label)
+{
+	if (!label->seed)
+		label->seed = (u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
+	return label->seed;
+}
+
+/* What tells one process's sends of what it holds, under one policy, to one receiver, from others. */
+static __always_inline u64 egress__summary(struct socket_label *label, const struct actor_answer *actor,
+					   u64 held, const struct peer *peer)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const u64 *to = (const u64 *)peer->address;
+	u64 hash = egress__mix(egress__seed(label), maps__epoch());
+
+	hash = egress__mix(hash, actor->identity.cred);
+	hash = egress__mix(hash, task->group_leader->start_boottime);
+	hash = egress__mix(hash, (u64)task->tgid << 32 | peer->port);
+	hash = egress__mix(hash, held);
+	return egress__mix(egress__mix(hash, to[0]), to[1]) | 1;
+}
+
+/* Was such a send allowed, and may it be counted as that one was? Nothing is asked again then. Of one store's data only, as
+ * each has an account of its own. */
+static __noinline bool egress__is_routine(struct sock *sk, u64 held, const struct peer *peer, u64 bytes,
+					  u32 mechanism)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct socket_label *label = socket__find(sk);
+	struct actor_answer *actor;
+	u64 known, account, until_ns;
+
+	if (!label || !label->sent_known || !account__counts())
+		return false;
+	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
+	if (!actor || !actor__is_current(actor, task, maps__epoch(), mechanism))
+		return false;
+	known = *(volatile u64 *)&label->sent_known;
+	account = *(volatile u64 *)&label->sent_account;
+	until_ns = *(volatile u64 *)&label->sent_until_ns;
+	return known == egress__summary(label, actor, held, peer) &&
+	       known == *(volatile u64 *)&label->sent_known && bpf_ktime_get_boot_ns() < until_ns &&
+	       account__add(account, amount(AMOUNT_WRITTEN, bytes));
+}
+
 /* Whoever was allowed to send lends his roles to what still waits in the socket. */
-static __always_inline int egress__passed(struct sock *sk, const struct egress *e)
+static __always_inline int egress__passed(struct sock *sk, const struct egress *e, u64 held)
 {
 	struct socket_label *label = socket__find(sk);
+	struct actor_answer *actor;
 
-	for (int i = 0; label && i < ROLE_WORDS; i++)
+	if (!label)
+		return 0;
+	for (int i = 0; i < ROLE_WORDS; i++)
 		if (e->roles.words[i] & ~label->roles.words[i])
 			__sync_fetch_and_or(&label->roles.words[i], e->roles.words[i]);
+	if (!e->account || held & (held - 1) || e->label != held)
+		return 0;
+	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
+	if (!actor)
+		return 0;
+	*(volatile u64 *)&label->sent_known = 0;
+	*(volatile u64 *)&label->sent_account = e->account;
+	*(volatile u64 *)&label->sent_until_ns = e->until_ns;
+	*(volatile u64 *)&label->sent_known = egress__summary(label, actor, held, &e->peer);
 	return 0;
 }
 
-/* By a socket of the internet, or of whatever else is not of this host. name: where to, or NULL. */
-static __noinline int egress__send_by(struct sock *sk, const void *name, u32 size, u64 bytes, u32 mechanism)
+/* What is sent, and where to. */
+struct egress_message {
+	const void *name; /* NULL: where the socket is connected to */
+	u64 bytes;
+	u32 size; /* of the name */
+	u32 mechanism;
+};
+
+/* By a socket of the internet, or of whatever else is not of this host. */
+static __noinline int egress__send_by(struct sock *sk, const struct egress_message *message,
+				      const struct egress_label *label)
 {
-	struct egress_label label = egress__label();
-	struct egress *e = egress__new(sk, HOOK_SOCKET_SENDMSG, mechanism);
-	bool internet, named;
+	struct peer peer = {
+		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
+	bool internet = egress__is_internet(peer.family), named;
+	const void *name = message->name;
+	struct egress *e;
 	u64 concerned;
 
+	/* A stream that is connected goes where it is connected to, whatever the caller names. */
+	if (peer.type == SOCKET_STREAM && sk->__sk_common.skc_state != TCP_CLOSED)
+		name = NULL;
+	named = internet && egress__peer_named(name, message->size, &peer);
+	if (internet && !named)
+		egress__peer_of(sk, &peer);
+	if (internet && !label->served &&
+	    egress__is_routine(sk, label->held, &peer, message->bytes, message->mechanism))
+		return 0;
+	concerned = egress__concerned(sk, label, named);
+	if (!concerned || (!internet && egress__is_kernels(sk, peer.family, name)))
+		return 0;
+	if (internet && egress__mark(sk, label->held, concerned))
+		return -EPERM;
+	if (internet && egress__is_local(peer.address))
+		return 0;
+	e = egress__new(&peer, HOOK_SOCKET_SENDMSG, message->mechanism);
 	if (!e)
 		return -EPERM;
-	internet = egress__is_internet(e->peer.family);
-	/* A stream that is connected goes where it is connected to, whatever the caller names. */
-	if (e->peer.type == SOCKET_STREAM && sk->__sk_common.skc_state != TCP_CLOSED)
-		name = NULL;
-	named = internet && egress__peer_named(name, size, &e->peer);
-	concerned = egress__concerned(sk, &label, named);
-	if (!concerned)
-		return 0;
-	if (!internet && egress__is_kernels(sk, e->peer.family, name))
-		return 0;
-	if (internet && !named)
-		egress__peer_of(sk, &e->peer);
-	if (internet && egress__mark(sk, label.held, concerned))
-		return -EPERM;
-	e->bytes = bytes;
-	if (internet && egress__is_local(e->peer.address))
-		return 0;
-	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e);
+	e->bytes = message->bytes;
+	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e, label->held);
 }
 
 /* The current process sends. Datagrams to UNIX sockets come by unix_may_send, too: see socket__named. */
@@ -418,6 +493,7 @@ static __always_inline int egress__send(struct socket *socket, struct msghdr *me
 					u32 mechanism)
 {
 	struct sock *sk = control.labels ? socket->sk : NULL;
+	struct egress_message sent = {.bytes = bytes, .mechanism = mechanism};
 	struct egress_label label;
 	u32 family;
 
@@ -431,12 +507,16 @@ static __always_inline int egress__send(struct socket *socket, struct msghdr *me
 		return 0;
 	if (family == AF_UNIX)
 		return socket__give_peer(sk) ? -EPERM : 0;
-	return egress__send_by(sk, message->msg_name, message->msg_namelen, bytes, mechanism);
+	sent.name = message->msg_name;
+	sent.size = message->msg_namelen;
+	return egress__send_by(sk, &sent, &label);
 }
 
 /* By sendfile and splice on Linux 6.1, where no hook can refuse: what must not leave is dropped on its way (wire.bpf.h). */
 static __always_inline void egress__send_page(struct socket *socket, u64 bytes)
 {
+	struct egress_message sent = {.bytes = bytes, .mechanism = MECHANISM_TRACING};
+	struct egress_label holds = egress__label();
 	struct sock *sk = socket->sk;
 	struct socket_label *label;
 	int err;
@@ -446,7 +526,7 @@ static __always_inline void egress__send_page(struct socket *socket, u64 bytes)
 	if (sk->__sk_common.skc_family == AF_UNIX)
 		err = socket__give_peer(sk);
 	else
-		err = egress__send_by(sk, NULL, 0, bytes, MECHANISM_TRACING);
+		err = egress__send_by(sk, &sent, &holds);
 	if (!err)
 		return;
 	label = socket__find(sk);
@@ -467,17 +547,17 @@ static __always_inline bool egress__is_farewell(const void *name)
  * resolvers connect such sockets. */
 static __noinline int egress__connect_by(struct sock *sk, const void *name, u32 size, u32 mechanism)
 {
+	struct peer peer = {
+		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
 	struct egress_label label = egress__label();
-	struct egress *e = egress__new(sk, HOOK_SOCKET_CONNECT, mechanism);
-	u64 concerned;
+	u64 concerned = label.held | label.served;
+	struct egress *e;
 
-	if (!e)
-		return -EPERM;
-	if (e->peer.type == SOCKET_DGRAM || egress__is_farewell(name) ||
-	    !egress__peer_named(name, size, &e->peer) || egress__is_local(e->peer.address))
+	if (!concerned || peer.type == SOCKET_DGRAM || egress__is_farewell(name) ||
+	    !egress__peer_named(name, size, &peer) || egress__is_local(peer.address))
 		return 0;
-	concerned = label.held | label.served;
-	return concerned ? egress__judge(e, concerned) : 0;
+	e = egress__new(&peer, HOOK_SOCKET_CONNECT, mechanism);
+	return e ? egress__judge(e, concerned) : -EPERM;
 }
 
 static __always_inline int egress__connect(struct socket *socket, const void *name, int size, u32 mechanism)

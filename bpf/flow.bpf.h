@@ -15,10 +15,15 @@ struct {
 	__type(value, u64);
 } labels_by_pipe SEC(".maps");
 
+static __always_inline bool flow__is_fifo(struct inode *inode)
+{
+	return (inode->i_mode & INODE_TYPE_MASK) == INODE_FIFO;
+}
+
 /* Nothing flows while no process holds anything. */
 static __always_inline bool flow__is_pipe(struct inode *inode)
 {
-	return control.labels && (inode->i_mode & INODE_TYPE_MASK) == INODE_FIFO;
+	return control.labels && flow__is_fifo(inode);
 }
 
 static __always_inline u64 flow__label(u64 pipe)
@@ -31,9 +36,13 @@ static __always_inline u64 flow__label(u64 pipe)
 /* Data comes to lie in a pipe. 0 or -ENOMEM. */
 static __always_inline int flow__fill(u64 pipe, u64 stores)
 {
-	if (!control.pipes)
-		control.pipes = 1; /* before the label, which nobody looks for without */
-	return label__grow(&labels_by_pipe, pipe, stores);
+	int err;
+
+	__sync_fetch_and_add(&control.pipes, 1); /* before the label, which nobody looks for without */
+	err = label__grow(&labels_by_pipe, pipe, stores);
+	if (err != LABEL_NEW)
+		__sync_fetch_and_add(&control.pipes, -1);
+	return err < 0 ? err : 0;
 }
 
 /* The current process writes to a pipe. 0 or -ENOMEM. */
@@ -88,10 +97,11 @@ static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 h
 /* The current process takes what is labelled so from a pipe or socket, or has taken it. 0 or -EACCES. */
 static __always_inline int flow__take(struct file *file, u64 label, u32 hook, u32 mechanism)
 {
-	u32 slot = epoch_slot(maps__epoch()), store;
+	u32 slot, store;
 
-	if (!maps__speaks())
+	if (!label || !maps__speaks())
 		return 0;
+	slot = epoch_slot(maps__epoch());
 	store = flow__meets(label, slot);
 	if (store == STORE_UNDETERMINED ||
 	    (store != STORE_NONE && !file)) /* no memory, or nothing to tell of */
@@ -170,8 +180,8 @@ static __always_inline void flow__pipe_gone(struct pipe_inode_info *pipe)
 {
 	u64 key = (u64)pipe;
 
-	if (control.pipes)
-		bpf_map_delete_elem(&labels_by_pipe, &key);
+	if (control.pipes && !bpf_map_delete_elem(&labels_by_pipe, &key))
+		__sync_fetch_and_add(&control.pipes, -1);
 }
 
 #endif

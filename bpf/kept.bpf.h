@@ -19,12 +19,36 @@ struct kept {
 	u32 dev; /* of the super block */
 };
 
+/* Numbers of copies (copy.bpf.h): most files are known to be none by that. Bits are set before the copy's label, and stay.
+ * Its own section, so that it can be pinned with the labels. */
+struct copy_filter copy_filter SEC(".data.copies") = {};
+
+static __always_inline u64 *copy__word(u64 ino, u32 *ret_bit)
+{
+	u32 bit = copy_bit(ino);
+
+	*ret_bit = bit & 63;
+	return &copy_filter.words[bit >> 6 & (COPY_FILTER_WORDS - 1)];
+}
+
+static __always_inline bool copy__may_be(struct inode *inode)
+{
+	u32 bit;
+	u64 *word;
+
+	if (!control.copies)
+		return false;
+	word = copy__word(inode->i_ino, &bit);
+	return *word >> bit & 1;
+}
+
 #define KEPT_FILES	 4096
 #define KEPT_DIRECTORIES 1024
 
 /* By number: neighbours in a directory have neighbouring ones. */
 static struct {
-	struct kept files[KEPT_FILES];		   /* whatever was opened: directories, too */
+	struct kept files[KEPT_FILES]; /* whatever was opened: directories, too; outside, no copies and
+						      no FIFOs, so that reading them takes no further question */
 	struct kept directories[KEPT_DIRECTORIES]; /* outside */
 	u32 busy;				   /* an entry is being written */
 } inodes;
@@ -111,7 +135,8 @@ static __always_inline bool kept__is_told_apart(struct super_block *sb)
 	       sb->s_magic == XFS_SUPER_MAGIC;
 }
 
-/* One writer at a time: of two at once, each could leave half of an entry. */
+/* One writer at a time: of two at once, each could leave half of an entry. What comes to be a copy meanwhile finds the
+ * entry, or is found here: the exchange lets no load before a store. */
 static __always_inline void kept__write(volatile struct kept *entry, struct inode *inode, u64 ino, u32 dev,
 					u64 answer)
 {
@@ -123,7 +148,20 @@ static __always_inline void kept__write(volatile struct kept *entry, struct inod
 	entry->generation = inode->i_generation;
 	entry->dev = dev;
 	entry->inode = (u64)inode;
-	*(volatile u32 *)&inodes.busy = 0;
+	__sync_lock_test_and_set(&inodes.busy, 0);
+	if ((answer & (KEPT_NOTHING - 1)) == STORE_NONE && copy__may_be(inode))
+		entry->inode = 0;
+}
+
+/* A file becomes a copy. */
+static __always_inline void kept__forget(struct inode *inode)
+{
+	u64 ino = inode->i_ino;
+	struct kept *entry = &inodes.files[ino & (KEPT_FILES - 1)];
+
+	barrier_var(entry);
+	if (entry->ino == ino)
+		entry->inode = 0;
 }
 
 static __always_inline void kept__add_file(struct inode *inode, u32 dev, u64 epoch, u32 store)
@@ -131,6 +169,8 @@ static __always_inline void kept__add_file(struct inode *inode, u32 dev, u64 epo
 	u64 ino = inode->i_ino;
 	struct kept *entry = &inodes.files[ino & (KEPT_FILES - 1)];
 
+	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_FIFO)
+		return;
 	barrier_var(entry);
 	kept__write(entry, inode, ino, dev, kept__answer(epoch, store));
 }

@@ -279,6 +279,7 @@ struct task_struct {
 	unsigned int flags; /* PF_… */
 	unsigned int personality;
 	struct signal_struct *signal;
+	struct bpf_local_storage *bpf_storage; /* NULL: nothing is kept with the thread */
 	u64 start_boottime;
 	u64 self_exec_id; /* raised by each exec */
 	struct task_io_accounting ioac;

@@ -38,9 +38,14 @@ struct {
 	__type(value, struct label_name);
 } label_names SEC(".maps");
 
+/* Most threads have no storage at all, which is seen sooner than asked for. */
 static __always_inline struct process_label *label__find(struct task_struct *task, u64 flags)
 {
-	return bpf_task_storage_get(&labels_by_process, task->group_leader, 0, flags);
+	struct task_struct *leader = task->group_leader;
+
+	if (!flags && !leader->bpf_storage)
+		return NULL;
+	return bpf_task_storage_get(&labels_by_process, leader, 0, flags);
 }
 
 /* What those hold together who share its memory, if any do, and hold anything. */
@@ -74,25 +79,27 @@ static __always_inline u64 label__served(struct task_struct *task)
 	return label ? label->serves : 0;
 }
 
-/* What lies under an address in one of these maps comes to hold more. 0 or -ENOMEM. */
+#define LABEL_NEW 1
+
+/* What lies under an address in one of these maps comes to hold more. 0, LABEL_NEW if it has held nothing, or -ENOMEM. */
 static __always_inline int label__grow(void *map, u64 address, u64 stores)
 {
 	u64 none = 0, *label;
+	bool had = bpf_map_update_elem(map, &address, &none, BPF_NOEXIST);
 
-	bpf_map_update_elem(map, &address, &none, BPF_NOEXIST);
 	label = bpf_map_lookup_elem(map, &address);
 	if (!label) {
 		count(COUNTER_NO_CACHE);
 		return -ENOMEM;
 	}
 	__sync_fetch_and_or(label, stores);
-	return 0;
+	return had ? 0 : LABEL_NEW;
 }
 
 /* Notes it for all who share the memory. 0 or -ENOMEM. */
 static __noinline int label__share(const struct process_label *label, u64 stores)
 {
-	return label->memory ? label__grow(&labels_by_memory, label->memory, stores) : 0;
+	return label->memory && label__grow(&labels_by_memory, label->memory, stores) < 0 ? -ENOMEM : 0;
 }
 
 /* A process comes to hold more. 0 or -ENOMEM. */
@@ -183,6 +190,22 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 	if (!rules->apart)
 		label__keep(task, store, epoch);
 	return decide_apart(rules, label__of(task)) ? REASON_COMPARTMENT : 0;
+}
+
+/* The current process comes to serve more. 0 or -ENOMEM. */
+static __noinline int label__serve(u64 stores)
+{
+	struct process_label *label;
+
+	if (stores & ~control.labels) /* before the label, which nobody looks for without */
+		__sync_fetch_and_or(&control.labels, stores);
+	label = label__find(bpf_get_current_task_btf(), BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!label) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	__sync_fetch_and_or(&label->serves, stores);
+	return 0;
 }
 
 /*

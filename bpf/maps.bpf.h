@@ -165,6 +165,8 @@ struct egress {
 	u64 label; /* whose data would go */
 	u64 bytes;
 	u64 now_ns;
+	u64 until_ns; /* when the agreement ends */
+	u64 account;  /* what was let go was counted there; 0: nowhere */
 	u32 slot;
 	u32 actor; /* ACTOR_… */
 	u8 hook;

@@ -142,7 +142,7 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 	return true;
 }
 
-/* A use of what may lie in a store. 0, -EACCES, ACCESS_OUTSIDE, or ACCESS_ROUTINE. */
+/* A use of what may lie in a store. 0, -EACCES, or ACCESS_…. */
 static __always_inline int access__use_of_store(struct file *file, struct inode *inode, u32 mask,
 						u32 mechanism, u32 hook)
 {
@@ -155,13 +155,16 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 		return ACCESS_OUTSIDE;
 	epoch = maps__epoch();
 	store = kept__store(inode, dev, mechanism, epoch);
+	if (store == STORE_NONE)
+		return ACCESS_PLAIN;
 	if (store == KEPT_NOTHING) {
 		known = access__known(inode, mechanism, epoch);
 		store = known ? known->store : KEPT_NOTHING;
 	}
 	if (store == STORE_NONE)
 		return ACCESS_OUTSIDE;
-	if (store != KEPT_NOTHING && access__is_routine(file, mask, hook, store, epoch))
+	if (store != KEPT_NOTHING && !(known && flow__is_fifo(inode)) &&
+	    access__is_routine(file, mask, hook, store, epoch))
 		return ACCESS_ROUTINE;
 	known = known ? known : access__known(inode, mechanism, epoch);
 	err = access__use_near(file, mask, known, mechanism, hook);
@@ -174,17 +177,20 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
-	int err;
+	int err = access__use_of_store(file, inode, mask, mechanism, hook);
 
+	if (err < 0)
+		return err;
+	if (err == ACCESS_ROUTINE || (err == ACCESS_PLAIN && !(mask & MAY_WRITE)))
+		return 0;
 	if (hook == HOOK_FILE_PERMISSION && flow__is_pipe(inode))
 		return flow__use(file, mask, mechanism);
-	err = access__use_of_store(file, inode, mask, mechanism, hook);
-	if (err < 0 || err == ACCESS_ROUTINE || !copy__concerns(inode, mask, hook))
-		return err < 0 ? err : 0;
-	return copy__use(file, err == ACCESS_OUTSIDE, mask, mechanism, hook);
+	if (!copy__concerns(inode, mask, hook))
+		return 0;
+	return copy__use(file, err == ACCESS_OUTSIDE || err == ACCESS_PLAIN, mask, mechanism, hook);
 }
 
-/* A file that may lie in a store is opened. 0, -EACCES or ACCESS_OUTSIDE. */
+/* A file that may lie in a store is opened. 0, -EACCES, ACCESS_OUTSIDE or ACCESS_PLAIN. */
 static __always_inline int access__open_of_store(struct file *file, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
@@ -197,7 +203,7 @@ static __always_inline int access__open_of_store(struct file *file, u32 mechanis
 		return ACCESS_OUTSIDE;
 	epoch = maps__epoch();
 	if (kept__is_outside(inode, dev, mechanism, epoch))
-		return ACCESS_OUTSIDE;
+		return ACCESS_PLAIN;
 	known = access__known(inode, mechanism, epoch);
 	if (known && known->store == STORE_NONE)
 		return ACCESS_OUTSIDE;
@@ -216,7 +222,9 @@ static __always_inline int access__open(struct file *file, u32 mechanism, u32 ho
 {
 	int err = access__open_of_store(file, mechanism, hook);
 
-	return err < 0 ? err : copy__open(file, mechanism, hook);
+	if (err < 0)
+		return err;
+	return err == ACCESS_PLAIN ? 0 : copy__open(file, mechanism, hook);
 }
 
 /* An open file is no more. What the thread used of late is told soon, the rest with its interval. */

@@ -133,12 +133,10 @@ static __always_inline bool wire__has_passed(const struct socket_label *label, u
 static __always_inline u64 wire__summary(const struct packet *packet, u64 leaves, u64 seed)
 {
 	const u64 *to = (const u64 *)packet->to;
-	u64 hash = (to[0] ^ leaves ^ seed) * 0x9e3779b97f4a7c15ull;
+	u64 hash = egress__mix(egress__mix(seed, to[0]), to[1]);
 
-	hash = (hash ^ to[1] ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
-	hash = (hash ^ maps__epoch() ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
-	return (hash ^ packet->to_port ^ (u64)packet->protocol << 16 ^ hash >> 29) * 0x9e3779b97f4a7c15ull |
-	       1;
+	hash = egress__mix(egress__mix(hash, leaves), maps__epoch());
+	return egress__mix(hash, packet->to_port | (u64)packet->protocol << 16) | 1;
 }
 
 /* A packet of a socket that has sent data of stores. */
@@ -161,9 +159,7 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 		return 1;
 	if (label->refused)
 		return 0;
-	if (!label->seed)
-		label->seed = (u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
-	passed = wire__summary(&packet, label->leaves, label->seed);
+	passed = wire__summary(&packet, label->leaves, egress__seed(label));
 	now_ns = bpf_ktime_get_boot_ns();
 	if (wire__has_passed(label, passed, now_ns))
 		return 1;

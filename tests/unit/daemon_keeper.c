@@ -368,6 +368,59 @@ static void test_labels(void **state)
 	assert_int_equal(count_entries("\"process\":4711,\"label\":[\"5\"]"), 1);
 }
 
+static void write_copies(const char *text)
+{
+	assert_int_equal(file_replace(path_of("ledger/copies"), text, strlen(text), 0600), 0);
+}
+
+/* Known again after a boot, when devices have other numbers, by the file system's own. */
+static void test_copies(void **state)
+{
+	static const char line[] =
+		"{\"fs\":\"ext4\",\"id\":\"00000000000000ab\",\"ino\":12,\"generation\":34,"
+		"\"stores\":[\"ehr\"]}\n";
+	struct buf b = {0};
+
+	(void)state;
+	side.system = (struct kernel_file_system){.type = "ext4", .id = 0xab, .dev = 8 << 20 | 1};
+	side.copy = (struct object_id){.ino = 12, .generation = 34, .dev = 8 << 20 | 1};
+	side.copy_label = 1 << 3;
+	side.copies_made = 1;
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	assert_int_equal(file_read(path_of("ledger/copies"), 4096, &b), 0);
+	assert_string_equal(b.data, line);
+	buf_free(&b);
+
+	side.copies_made = side.copy_label = 0;
+	side.system.dev = 8 << 20 | 17;
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	assert_int_equal(side.copy_label, 1 << 3);
+	assert_int_equal(side.copy.dev, 8 << 20 | 17);
+	assert_int_equal(side.copy.ino, 12);
+	assert_int_equal(side.copy.generation, 34);
+
+	/* On a file system that is not there, it stays written down; and so does one of a store that the policy has not. */
+	side.copies_made = side.copy_label = 0;
+	side.system.id = 0xac;
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	assert_int_equal(side.copy_label, 0);
+	write_copies("{\"fs\":\"ext4\",\"id\":\"00000000000000ac\",\"ino\":1,\"generation\":2,\"stores\":["
+		     "\"no\"]}\n"
+		     "{}\nnonsense\n"
+		     "{\"fs\":\"ext4\",\"id\":\"00000000000000ac\",\"ino\":5,\"generation\":6,\"stores\":["
+		     "\"ehr\"]}");
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	assert_int_equal(side.copy.ino, 5);
+	assert_int_equal(side.copies_made, 1);
+	assert_int_equal(file_read(path_of("ledger/copies"), 4096, &b), 0);
+	assert_non_null(strstr(b.data, "\"ino\":1,"));
+	assert_non_null(strstr(b.data, "\"ino\":5,"));
+	assert_null(strstr(b.data, "nonsense"));
+	buf_free(&b);
+	side.copy_label = 0;
+	side.system.type = NULL;
+}
+
 static void write_program(const char *text)
 {
 	assert_int_equal(file_replace(path_of("tool"), text, strlen(text), 0755), 0);
@@ -509,11 +562,12 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_store_moved), cmocka_unit_test(test_open_before),
-		cmocka_unit_test(test_labels),	    cmocka_unit_test(test_programs),
-		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_open_before),
+		cmocka_unit_test(test_labels),		 cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_programs),	 cmocka_unit_test(test_signer_dies),
+		cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

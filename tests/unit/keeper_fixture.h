@@ -27,6 +27,9 @@ static struct {
 	uint64_t window;
 	struct held held;
 	uint64_t label; /* of process 4711 */
+	struct object_id copy;
+	uint64_t copy_label, copies_made;
+	struct kernel_file_system system;
 	const char *moved, *roles;
 } side;
 
@@ -78,10 +81,10 @@ void kernel_close(struct kernel *k, bool keep)
 int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generation)
 {
 	(void)k;
-	(void)image;
 	(void)generation;
 	if (side.apply_fails)
 		return -ENOSPC;
+	snprintf(image->labels[3].name, sizeof(image->labels[3].name), "%s", image->stores[0].name);
 	side.applied++;
 	return 0;
 }
@@ -109,6 +112,34 @@ int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx)
 	(void)k;
 	if (side.label)
 		fn(ctx, &l);
+	return 0;
+}
+
+uint64_t kernel_copies_made(const struct kernel *k)
+{
+	(void)k;
+	return side.copies_made;
+}
+
+int kernel_copies(struct kernel *k, kernel_copy_fn fn, void *ctx)
+{
+	(void)k;
+	return side.copy_label ? fn(ctx, &side.copy, side.copy_label) : 0;
+}
+
+int kernel_add_copy(struct kernel *k, const struct object_id *id, uint64_t label)
+{
+	(void)k;
+	side.copy = *id;
+	side.copy_label = label;
+	side.copies_made++;
+	return 0;
+}
+
+int kernel_file_systems(kernel_file_system_fn fn, void *ctx)
+{
+	if (side.system.type)
+		fn(ctx, &side.system);
 	return 0;
 }
 

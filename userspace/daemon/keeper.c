@@ -3,6 +3,7 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -244,6 +245,7 @@ static void finish(struct keeper *k)
 	int n, err;
 
 	notify_send("STOPPING=1");
+	keeper_copies_watch(k);
 	keeper_tell(k, true);
 	for (int i = 0; i < LAST_ROUNDS && !k->ledger_down && (i == 0 || !ring_is_drained(ring)); i++)
 		keeper_drain(k, host_monotonic_ns());
@@ -292,6 +294,7 @@ bool keeper_free(struct keeper *k)
 	if (!k)
 		return true;
 	control_free(k->control);
+	json_decref(k->copies_pending);
 	sink_free(k->sink, SINK_LAST_MS);
 	/*
 	 * A keeper that failed, or that had no room for its records, leaves rules and records in the kernel:

@@ -92,6 +92,9 @@ struct keeper {
 	bool ledger_down;   /* it signs nothing more; the kernel side goes on without us */
 	int commit_error;
 	int tell_error;
+	struct json_t *copies_pending; /* copies that could not be placed as yet */
+	uint64_t copies_saved;	       /* kernel_copies_made when they were written down last */
+	int copies_error;
 };
 
 /* Whether main.c should go on: 0, or the exit status to leave with. */
@@ -127,6 +130,11 @@ void keeper_asks_status(const struct keeper *k, struct buf *b);
 void keeper_labels(struct keeper *k, struct buf *answer);
 void keeper_label_clear(struct keeper *k, const struct control_request *r,
 			const struct control_peer *approver, struct buf *answer);
+
+/* keeper_copies.c: which files are copies, beyond a boot. load: once, with a policy in force, before programs decide by it.
+ * watch: from time to time, and at the end. What fails is told. */
+void keeper_copies_load(struct keeper *k);
+void keeper_copies_watch(struct keeper *k);
 
 /* keeper_held.c: one entry about the records that processes had open before they were guarded, if any. former: the
  * policy that was in force until now, NULL for none. */

@@ -230,6 +230,7 @@ static int enforce(struct keeper *k, struct policy_loaded *loaded)
 			  loaded->messages.data ? loaded->messages.data : "");
 		return EXIT_CANNOT;
 	}
+	keeper_copies_load(k);
 	err = kernel_attach(k->kernel);
 	if (err) {
 		log_error("cannot attach: %s", strerror(-err));

@@ -159,4 +159,5 @@ void keeper_watch(struct keeper *k)
 		log_debug("agreements cannot be held against the clock: %m");
 	watch_stores(k);
 	watch_counters(k);
+	keeper_copies_watch(k);
 }

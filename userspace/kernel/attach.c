@@ -366,6 +366,8 @@ static void take_over(struct kernel *k)
 	struct control *control = &k->skel->data_control->control;
 
 	__atomic_store_n(&control->instance, k->instance, __ATOMIC_SEQ_CST);
+	/* What ours found out while they were silent, they did not keep up to date. */
+	__atomic_add_fetch(&control->epoch, EPOCH_STEP, __ATOMIC_SEQ_CST);
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		log_debug("membarrier: %s", strerror(errno));
 	__atomic_store_n(&control->oldest, k->instance, __ATOMIC_SEQ_CST);

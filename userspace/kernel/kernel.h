@@ -123,6 +123,26 @@ int kernel_held(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: st
  * then. image: the policy in force. 0 or -errno. */
 int kernel_age_agreements(struct kernel *k, const struct policy_image *image);
 
+/*
+ * Files outside the stores that hold data of theirs. kernel_copies hands each to fn, some of them twice, until it returns
+ * other than 0, which is returned then. kernel_add_copy: a file is known to be one from before; label: bits of stores, added
+ * to those that it has. kernel_copies_made: grows with each; nothing was made while it stays. 0 or -errno.
+ */
+typedef int (*kernel_copy_fn)(void *ctx, const struct object_id *id, uint64_t label);
+int kernel_copies(struct kernel *k, kernel_copy_fn fn, void *ctx);
+int kernel_add_copy(struct kernel *k, const struct object_id *id, uint64_t label);
+uint64_t kernel_copies_made(const struct kernel *k);
+
+/* A mounted file system whose objects keep their numbers over a boot. id: of itself, from one boot to the next. */
+struct kernel_file_system {
+	const char *type;
+	uint64_t id;
+	uint32_t dev; /* as in struct object_id */
+};
+typedef void (*kernel_file_system_fn)(void *ctx, const struct kernel_file_system *fs);
+/* Hands those to fn that are mounted where the daemon sees them. 0 or -errno. */
+int kernel_file_systems(kernel_file_system_fn fn, void *ctx);
+
 /* Hands each process that may hold data of stores to fn. 0 or -errno. */
 int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct labelled */
 

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "base/file.h"
 #include "kernel/state.h"
@@ -27,13 +30,14 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* Splits a line of mountinfo, proc(5): the fifth field is the mount point, the second after the dash the source. */
-static bool split(char *line, char **ret_point, char **ret_source)
+/* Splits a line of mountinfo, proc(5): the fifth field is the mount point, the first after the dash the type, the second
+ * the source. */
+static bool split_all(char *line, char **ret_point, char **ret_type, char **ret_source)
 {
 	char *save = NULL, *field = strtok_r(line, " ", &save);
 	int i, after = -1;
 
-	*ret_point = *ret_source = NULL;
+	*ret_point = *ret_type = *ret_source = NULL;
 	for (i = 1; field; i++, field = strtok_r(NULL, " ", &save)) {
 		if (i == 5)
 			*ret_point = field;
@@ -41,6 +45,8 @@ static bool split(char *line, char **ret_point, char **ret_source)
 			after++;
 		else if (i > 6 && !strcmp(field, "-"))
 			after = 0;
+		if (after == 1)
+			*ret_type = field;
 		if (after == 2)
 			*ret_source = field;
 	}
@@ -49,6 +55,13 @@ static bool split(char *line, char **ret_point, char **ret_source)
 	unescape(*ret_point);
 	unescape(*ret_source);
 	return true;
+}
+
+static bool split(char *line, char **ret_point, char **ret_source)
+{
+	char *type;
+
+	return split_all(line, ret_point, &type, ret_source);
 }
 
 bool kernel_mount_source(const char *path, char *source, size_t size)
@@ -90,4 +103,45 @@ int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx)
 	free(line);
 	fclose(f);
 	return err;
+}
+
+/*
+ * Is a file system of that type known by an identifier of its own (statfs.f_fsid; of xfs, by its device), and its objects
+ * by numbers that are not dealt out again? Others are not asked: one may hang (NFS, FUSE), or is new after each boot.
+ */
+static bool is_kept(const char *type)
+{
+	static const char *const kept[] = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"};
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (!strcmp(type, kept[i]))
+			return true;
+	return false;
+}
+
+int kernel_file_systems(kernel_file_system_fn fn, void *ctx)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *point, *type, *source;
+	size_t size = 0;
+
+	if (!f)
+		return -errno;
+	while (getline(&line, &size, f) > 0) {
+		struct kernel_file_system fs;
+		struct statfs is;
+		struct stat st;
+
+		if (!split_all(line, &point, &type, &source) || !is_kept(type) || stat(point, &st) ||
+		    statfs(point, &is))
+			continue;
+		fs.type = type;
+		fs.id = (uint64_t)(uint32_t)is.f_fsid.__val[0] << 32 | (uint32_t)is.f_fsid.__val[1];
+		fs.dev = (uint32_t)(major(st.st_dev) << 20 | minor(st.st_dev));
+		if (fs.id)
+			fn(ctx, &fs);
+	}
+	free(line);
+	fclose(f);
+	return 0;
 }

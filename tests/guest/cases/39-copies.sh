@@ -16,6 +16,7 @@
 R=$CASE_DIR/ehr/record B=$CASE_DIR/research/record STEPS=$HELPERS/steps S=$HELPERS/sends
 mkdir ehr research out work && echo "$MARKER" >"$R" && echo "$MARKER of research" >"$B"
 chmod 1777 out work && chown -R daemon ehr research && chmod 777 ehr research && chmod 666 ehr/* research/*
+cp /bin/bash server && chmod 755 server
 truncate -s 16M disk && mkfs.ext4 -q -F disk && mkdir mnt && mount -o loop disk mnt && chmod 1777 mnt
 echo "nothing" >early && chmod 666 early
 far_start || { t_fail "a far side" "$(cat "$FAR/out")" && t_done; }
@@ -30,7 +31,9 @@ stores:
 roles:
   clinic: {users: [daemon]}
   science: {users: [games]}
+  database: {programs: [$CASE_DIR/server]}
 grants:
+  - {role: database, store: ehr, access: [read], serves: true}
   - {role: clinic, store: ehr, access: [list, read, write]}
   - {role: clinic, store: research, access: [list, read, write]}
   - {role: science, store: research, access: [list, read, write]}
@@ -133,6 +136,17 @@ m_allowed "a copy by who may read the store" "user=daemon operations=read path=$
 m_events
 m_entry "that it was made, from which store, and how much" ".unmapped.muniment | (.operations == [\"copy\"]) and .store == \"ehr\"
 	and .bytes_written == $(stat -c %s "$R") and .label == [\"ehr\"]"
+# Of two stores, one of which its reader serves.
+mkfifo -m 666 out/go
+as daemon sh -c 'cat "$1" "$2" >out/both' sh "$R" "$B"
+as daemon "$CASE_DIR/server" -c 'mapfile -t all <"$1" && : >out/ready && read -r -t 30 <out/go' server out/both &
+reader=$!
+t_wait 20 test -e out/ready
+"$MUNIMENT" labels --json --run "$M/run" >labels
+t_check "a copy of two stores: what its reader serves it does not hold, the rest it does" jq -e \
+	'[.processes[] | select(.name == "server") | .stores] == [["research"]]' labels
+echo >out/go
+wait "$reader"
 t_check "who holds nothing may write to it" as news sh -c 'echo more >>out/append.guarded'
 t_check "and remove it" rm out/append.guarded
 echo again >out/append.guarded
@@ -149,7 +163,7 @@ m_attack "after its inode was evicted" "user=news $TELLS=ehr" as news cat out/cp
 m_events
 kill -KILL "$M_PID"
 wait "$M_PID" 2>/dev/null
-m_start --pin
+m_start
 m_attack "after the daemon was killed" "user=news $TELLS=ehr" as news cat out/cp.guarded
 policy "copies: {to: [$CASE_DIR/work], else: deny}"
 t_check "reload" "$MUNIMENT" reload --run "$M/run"
@@ -164,6 +178,14 @@ t_check "where none should lie" as daemon cp "$R" out/alerted
 m_events
 m_entry "that is told" '.action_id == 3 and (.unmapped.muniment | .operations == ["copy"] and .reason == "copies" and .enforced == "allowed")'
 m_verify
+m_stop
+
+# A boot: nothing is left in the kernel, and the disk has another number.
+umount mnt
+truncate -s 1M other && losetup -f other && mount -o loop disk mnt
+m_start
+m_attack "after the host was started anew" "user=news $TELLS=ehr" as news cat mnt/copy
+m_events
 m_stop
 umount mnt
 far_stop
