@@ -471,6 +471,7 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(tracing__process_fork, struct task_struct *parent, struct task_struct *child)
 {
 	label__forked(child);
+	pass__fork(child);
 	connect__forked(parent, child);
 	return 0;
 }

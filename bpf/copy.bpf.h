@@ -36,7 +36,7 @@ static __always_inline u64 copy__label(struct inode *inode)
 static __noinline int copy__mark(struct inode *inode, u64 stores)
 {
 	struct object_id id;
-	u64 none = 0, *word, *label;
+	u64 none = 0, *word, *label, number;
 	u32 bit;
 
 	word = copy__word(inode->i_ino, &bit);
@@ -50,8 +50,21 @@ static __noinline int copy__mark(struct inode *inode, u64 stores)
 		count(COUNTER_NO_CACHE);
 		return -ENOMEM;
 	}
+	if (stores & ~*label) {
+		number = pass_file(&id);
+		pass__give(&number);
+	}
 	__sync_fetch_and_or(label, stores);
 	return 0;
+}
+
+/* What stands for the file in struct record_pass. */
+static __noinline u64 copy__number(struct inode *inode)
+{
+	struct object_id id;
+
+	object__id(inode, &id);
+	return pass_file(&id);
 }
 
 /* The inode is no more, or only no more in memory. */
@@ -155,7 +168,8 @@ __attribute__((noinline)) int copy__about(u64 label, u32 slot, u64 *ret_served)
 
 /* Who may read comes to hold it all, but for what it serves. 0, or the reason why it must not; then the store is one that
  * may not meet what the process holds, unless there was no memory. */
-static __always_inline u32 copy__meets(u64 label, u64 served, struct access *access)
+static __always_inline u32 copy__meets(struct inode *inode, u64 label, u64 served,
+					struct access *access)
 {
 	u32 apart = STORE_NONE;
 
@@ -164,7 +178,7 @@ static __always_inline u32 copy__meets(u64 label, u64 served, struct access *acc
 	if (served && label__serve(served))
 		return REASON_UNLABELLED;
 	if (label & ~served)
-		apart = flow__meets(label & ~served, access->slot);
+		apart = flow__meets_by(label & ~served, access->slot, PASS_FILE, copy__number(inode));
 	if (apart == STORE_NONE)
 		return 0;
 	if (apart == STORE_UNDETERMINED)
@@ -264,7 +278,7 @@ static __noinline int copy__judge(struct file *file, u64 label, u32 operations, 
 		access.granted = OPERATION_BIT(OPERATION_COPY);
 		reason = copy__decide(file->f_path.dentry, access.slot, &access.detail);
 	} else {
-		reason = copy__meets(label, served, &access);
+		reason = copy__meets(inode, label, served, &access);
 	}
 	access.place.reason = unknown(reason);
 	access.amount = unknown64(

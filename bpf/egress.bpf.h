@@ -343,7 +343,7 @@ static __always_inline int egress__mark(struct sock *sk, u64 held, u64 concerned
 	struct socket_label *label = socket__label(sk);
 	u16 port = sk->__sk_common.skc_num;
 	u32 bit = port_bit(port ? port : sk->sk_type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
-	u64 *word = &control.ports[bit >> 6 & (PORTS_WORDS - 1)];
+	u64 *word = &control.ports[bit >> 6 & (PORTS_WORDS - 1)], number;
 
 	if (!label)
 		return -EPERM;
@@ -351,8 +351,11 @@ static __always_inline int egress__mark(struct sock *sk, u64 held, u64 concerned
 		__sync_fetch_and_or(word, 1ull << (bit & 63));
 	if (concerned & ~control.sent)
 		__sync_fetch_and_or(&control.sent, concerned);
-	if (held & ~label->sent)
+	if (held & ~label->sent) {
+		number = pass_sent(sk->__sk_common.skc_cookie.counter);
+		pass__give(&number);
 		__sync_fetch_and_or(&label->sent, held);
+	}
 	if (concerned & ~label->leaves)
 		__sync_fetch_and_or(&label->leaves, concerned);
 	return 0;

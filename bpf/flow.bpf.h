@@ -53,11 +53,11 @@ static __noinline int flow__give(u64 pipe)
 	return mine && mine & ~flow__label(pipe) ? flow__fill(pipe, mine) : 0;
 }
 
-/* The current process comes to hold what lies in a pipe or socket. STORE_NONE, or a store whose data may not meet what it
- * holds. */
-static __noinline u32 flow__meets(u64 label, u32 slot)
+/* The current process comes to hold what lies in something: how and object are those of struct record_pass. STORE_NONE, or
+ * a store whose data may not meet what it holds. */
+static __noinline u32 flow__meets_by(u64 label, u32 slot, u32 how, u64 object)
 {
-	struct meeting meeting = {.slot = slot & 1, .store = STORE_NONE};
+	struct meeting meeting = {.slot = slot & 1, .store = STORE_NONE, .how = how, .object = object};
 
 	return label && label__take(label, &meeting) ? STORE_UNDETERMINED : meeting.store;
 }
@@ -95,23 +95,32 @@ static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 h
 }
 
 /* The current process takes what is labelled so from a pipe or socket, or has taken it. 0 or -EACCES. */
-static __always_inline int flow__take(struct file *file, u64 label, u32 hook, u32 mechanism)
+static __always_inline int flow__take_by(struct file *file, u64 label, u32 hook, u32 mechanism, u32 how,
+					 u64 object)
 {
 	u32 slot, store;
 
 	if (!label || !maps__speaks())
 		return 0;
 	slot = epoch_slot(maps__epoch());
-	store = flow__meets(label, slot);
+	store = flow__meets_by(label, slot, how, object);
 	if (store == STORE_UNDETERMINED ||
 	    (store != STORE_NONE && !file)) /* no memory, or nothing to tell of */
 		return -EACCES;
 	return store == STORE_NONE ? 0 : flow__settle(file, store, slot, hook, mechanism);
 }
 
+/* The same by what has no word of its own. */
+static __always_inline int flow__take(struct file *file, u64 label, u32 hook, u32 mechanism)
+{
+	return flow__take_by(file, label, hook, mechanism, PASS_OTHER, 0);
+}
+
 static __always_inline int flow__take_from_pipe(struct file *file, u32 mechanism)
 {
-	return flow__take(file, flow__label((u64)file->f_inode->i_pipe), HOOK_FILE_PERMISSION, mechanism);
+	u64 pipe = (u64)file->f_inode->i_pipe;
+
+	return flow__take_by(file, flow__label(pipe), HOOK_FILE_PERMISSION, mechanism, PASS_PIPE, pipe);
 }
 
 /* A pipe is used by a descriptor; mask is of MAY_… bits. */

@@ -10,6 +10,12 @@
 #define CLONE_VM     0x100
 #define CLONE_THREAD 0x10000
 
+/* Who passed what on to whom: pass.bpf.h. */
+int pass__give(const u64 *object);
+int pass__take(u64 label, u32 how, const u64 *object, u32 refused);
+static __noinline int pass__between(struct task_struct *from, struct task_struct *to, u64 label, u32 how);
+static __noinline int pass__share(u64 label);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -92,6 +98,8 @@ static __always_inline int label__grow(void *map, u64 address, u64 stores)
 		count(COUNTER_NO_CACHE);
 		return -ENOMEM;
 	}
+	if (stores & ~*label)
+		pass__give(&address);
 	__sync_fetch_and_or(label, stores);
 	return had ? 0 : LABEL_NEW;
 }
@@ -151,6 +159,18 @@ static __always_inline void label__keep(struct task_struct *task, u32 store, u64
 		kept->granted[store] |= GRANTED_LABELLED;
 }
 
+/* It has come to hold what it read, and so have those that hold it with it. */
+static __always_inline int label__tell_read(struct task_struct *task, const struct process_label *label,
+					    u64 more)
+{
+	pass__take(more, PASS_READ, NULL, 0);
+	if (label->memory)
+		pass__share(more);
+	if (task->ptrace)
+		pass__between(task, task->parent, more, PASS_TRACE);
+	return 0;
+}
+
 /*
  * The current process is about to read a store. 0, or the reason (enum reason) why it must not. Nothing that was added is
  * taken back, as another thread may have read by it; and what was added elsewhere meanwhile is looked at once more. Of two
@@ -163,7 +183,7 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 	u32 index = (slot & 1) * STORE_IDS + store, reason;
 	struct process_label *label;
 	struct store_rules *rules;
-	u64 epoch = maps__epoch();
+	u64 epoch = maps__epoch(), more;
 
 	if (store >= STORES_MAX)
 		return 0;
@@ -177,14 +197,19 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 		count(COUNTER_NO_CACHE);
 		return REASON_UNLABELLED;
 	}
+	more = rules->label & ~(serves ? label->serves : label->stores);
 	if (serves) {
 		__sync_fetch_and_or(&label->serves, rules->label);
+		if (more)
+			pass__take(more, PASS_READ, NULL, 0);
 		label__keep(task, store, epoch);
 		return 0;
 	}
 	reason = label__try(label, rules);
 	if (reason)
 		return reason;
+	if (more)
+		label__tell_read(task, label, more);
 	if (task->ptrace && label__add(task->parent, rules->label)) /* who traces it reads along */
 		return REASON_UNLABELLED;
 	if (!rules->apart)
@@ -297,7 +322,8 @@ struct meeting {
 	u32 slot;
 	u32 store;    /* whose data must not meet the others'; STORE_NONE: they may meet */
 	u32 enforces; /* that store */
-	u32 pad;
+	u32 how;      /* enum pass_how */
+	u64 object;   /* as in struct record_pass */
 };
 
 /* bpf_loop's body: one store. An enforcing one is what we look for. */
@@ -335,8 +361,12 @@ static __noinline int label__meet(struct task_struct *task, struct meeting *meet
 	if (mine == its)
 		return 0;
 	label__judge(meeting, mine | its);
+	if (its & ~mine)
+		pass__between(task, me, its & ~mine, PASS_MEMORY | meeting->enforces << 31);
 	if (meeting->enforces)
 		return 0;
+	if (mine & ~its)
+		pass__between(me, task, mine & ~its, PASS_MEMORY);
 	if (label__add(task, mine) || label__add(me, its))
 		return -ENOMEM;
 	label__judge(meeting, label__of(me) | label__of(task));
@@ -377,6 +407,7 @@ static __noinline int label__take(u64 label, struct meeting *meeting)
 	if (!(label & ~mine) || label__is_service())
 		return 0;
 	label__judge(meeting, mine | label);
+	pass__take(label & ~mine, meeting->how, &meeting->object, meeting->enforces);
 	if (meeting->enforces)
 		return 0;
 	if (label__add(me, label))

@@ -15,6 +15,7 @@
 #include "bpf/label.bpf.h"
 #include "bpf/account.bpf.h"
 #include "bpf/emit.bpf.h"
+#include "bpf/pass.bpf.h"
 #include "bpf/tell.bpf.h"
 #include "bpf/amount.bpf.h"
 #include "bpf/script.bpf.h"

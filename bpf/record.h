@@ -5,7 +5,7 @@
 #ifndef MUNIMENT_RECORD_H
 #define MUNIMENT_RECORD_H
 
-enum record_kind { RECORD_INVALID = 0, RECORD_ACCESS = 1, RECORD_PROGRAM = 2, RECORD_END };
+enum record_kind { RECORD_INVALID = 0, RECORD_ACCESS = 1, RECORD_PROGRAM = 2, RECORD_PASS = 3, RECORD_END };
 
 struct record_header {
 	__u32 size; /* of the whole record in bytes, path included */
@@ -94,6 +94,65 @@ struct program_kept {
 	char path[PROGRAM_KEPT];
 };
 
+/* How a process came to hold data of stores. */
+enum pass_how {
+	PASS_INVALID = 0,
+	PASS_READ = 1,	   /* it read a record, from nobody */
+	PASS_FORK = 2,	   /* of whoever made it */
+	PASS_PIPE = 3,	   /* or FIFO */
+	PASS_UNIX = 4,	   /* a UNIX socket */
+	PASS_INTERNET = 5, /* TCP or UDP on this host */
+	PASS_FILE = 6,	   /* a copy */
+	PASS_MEMORY = 7,   /* one got at the other's: ptrace, process_vm_readv, /proc/PID/mem … */
+	PASS_TRACE = 8,	   /* it traces who read a record */
+	PASS_SHARED = 9,   /* they share their memory, though they are not threads of one process */
+	PASS_TERMINAL = 10,
+	PASS_MAPPING = 11, /* memory that both have mapped */
+	PASS_QUEUE = 12,   /* of messages */
+	PASS_KEY = 13,	   /* the kernel's keyrings */
+	PASS_OTHER = 14,
+	PASS_END
+};
+#define PASS_REFUSED 0x80000000u
+
+/* A process, as it was then. */
+struct party {
+	__u64 start_boot_ns;	  /* of the thread group's leader; 0: nobody knows who it was */
+	struct object_id program; /* as in record_access, but a script is its interpreter,
+				     and on btrfs dev is the super block's */
+	__u32 tgid;
+	__u32 uid; /* effective */
+	__u32 login_uid;
+	__u32 reserved;
+	char comm[COMM_SIZE];
+};
+
+/* A process comes to hold more than it did. */
+struct record_pass {
+	struct record_header header;
+	struct party to;
+	struct party from;
+	__u64 label;   /* what more: store_rules.label; of PASS_FORK all that it holds or serves */
+	__u64 object;  /* what it came through, as a number that tells it from others then; 0: nothing */
+	__u32 how;     /* enum pass_how */
+	__u32 refused; /* not 0: it did not, as that may not meet what it holds */
+};
+#define PASSES_KEPT 8192
+
+/* Numbers of objects. Those of pipes and the like are addresses, whose first byte is 0xff; those of sockets cookies. */
+#define pass_sent(cookie)                                                                                    \
+	((cookie) | 0x10ull << 56) /* what was sent by a socket; the cookie itself is what lies in it */
+#define PASS_MIX	     0x9e3779b97f4a7c15ull
+#define pass_mix(hash, word) (((hash) ^ (hash) >> 29 ^ (word)) * PASS_MIX)
+#define pass_packet(hash)    ((hash) >> 8 | 0x20ull << 56)
+
+static inline __u64 pass_file(const struct object_id *id)
+{
+	__u64 hash = pass_mix(id->ino * PASS_MIX, (__u64)id->dev << 32 | id->generation);
+
+	return hash >> 8 | 0x30ull << 56;
+}
+
 /*
  * Records come in these sizes only (a reservation's size must be a constant). A name is copied whole or not
  * at all, hence the slack of one longest name that each size has; the small one takes only short names.
@@ -109,6 +168,8 @@ struct program_kept {
 _Static_assert(sizeof(struct record_header) == 24, "record_header");
 _Static_assert(sizeof(struct record_access) == 256, "record_access");
 _Static_assert(sizeof(struct record_program) == 48, "record_program");
+_Static_assert(sizeof(struct party) == 56, "party");
+_Static_assert(sizeof(struct record_pass) == 160, "record_pass");
 _Static_assert(sizeof(struct program_kept) == 512, "program_kept");
 
 #endif

@@ -60,8 +60,17 @@ static __always_inline int socket__fill(struct sock *sk, u64 stores)
 static __noinline int socket__give(struct sock *to)
 {
 	u64 mine = label__of(bpf_get_current_task_btf());
+	struct socket_label *label = mine && to ? socket__label(to) : NULL;
+	u64 cookie;
 
-	return mine && to ? socket__fill(to, mine) : 0;
+	if (!label)
+		return mine && to ? -ENOMEM : 0;
+	if (!(mine & ~label->holds))
+		return 0;
+	cookie = to->__sk_common.skc_cookie.counter;
+	pass__give(&cookie);
+	__sync_fetch_and_or(&label->holds, mine);
+	return 0;
 }
 
 /* The current process sends by a UNIX socket that is connected; one that is not is socket__give's. */
@@ -87,7 +96,9 @@ static __always_inline int socket__receive(struct sock *sk, u32 mechanism)
 	if (!label || !label->holds)
 		return 0;
 	socket = sk->sk_socket;
-	return flow__take(socket ? socket->file : NULL, label->holds, HOOK_SOCKET_RECVMSG, mechanism);
+	return flow__take_by(socket ? socket->file : NULL, label->holds, HOOK_SOCKET_RECVMSG, mechanism,
+			     sk->__sk_common.skc_family == AF_UNIX ? PASS_UNIX : PASS_INTERNET,
+			     sk->__sk_common.skc_cookie.counter);
 }
 
 /* It has received; or its caller ends before it sees that. */

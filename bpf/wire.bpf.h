@@ -139,6 +139,18 @@ static __always_inline u64 wire__summary(const struct packet *packet, u64 leaves
 	return egress__mix(hash, packet->to_port | (u64)packet->protocol << 16) | 1;
 }
 
+/* What stands for packets of these addresses in struct record_pass. */
+static __noinline u64 wire__number(const struct packet *packet)
+{
+	const u64 *words = (const u64 *)packet;
+	u64 hash = 0;
+
+#pragma unroll
+	for (u32 i = 0; i < sizeof(*packet) / sizeof(u64); i++)
+		hash = pass_mix(hash, words[i]);
+	return pass_packet(hash);
+}
+
 /* A packet of a socket that has sent data of stores. */
 static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *label)
 {
@@ -149,10 +161,12 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 		return 0;
 	sent = label->sent;
 	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
-	if (sent && (!known || sent & ~*known) &&
-	    bpf_map_update_elem(&labels_by_packet, &packet, &sent, BPF_ANY)) {
-		count(COUNTER_NO_CACHE);
-		return 0;
+	if (sent && (!known || sent & ~*known)) {
+		pass__relay(pass_sent(bpf_get_socket_cookie(skb)), wire__number(&packet));
+		if (bpf_map_update_elem(&labels_by_packet, &packet, &sent, BPF_ANY)) {
+			count(COUNTER_NO_CACHE);
+			return 0;
+		}
 	}
 	/* An address of loopback may be routed to another device. */
 	if (egress__is_local(packet.to) && skb->ifindex == LOOPBACK_IFINDEX)
@@ -197,18 +211,21 @@ static __noinline int wire__take(struct __sk_buff *skb)
 {
 	struct socket_label *label;
 	struct packet packet = {};
-	u64 *known;
+	u64 *known, cookie;
 
 	if (wire__read(skb, &packet) || (packet.from_port && !wire__is_known(packet.from_port)))
 		return 1;
 	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
 	if (!known)
 		return 1;
-	label = socket__by_cookie(bpf_get_socket_cookie(skb));
+	cookie = bpf_get_socket_cookie(skb);
+	label = socket__by_cookie(cookie);
 	if (!label)
 		return 0;
-	if (*known & ~label->holds)
+	if (*known & ~label->holds) {
+		pass__relay(wire__number(&packet), cookie);
 		__sync_fetch_and_or(&label->holds, *known);
+	}
 	return 1;
 }
 
@@ -245,8 +262,8 @@ static __always_inline void wire__accepted(struct sock *sk, const struct request
 	packet.from_port = __builtin_bswap16(asked->skc_dport);
 	packet.to_port = asked->skc_num;
 	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
-	if (known)
-		socket__fill(sk, *known);
+	if (known && !socket__fill(sk, *known))
+		pass__relay(wire__number(&packet), sk->__sk_common.skc_cookie.counter);
 }
 
 #endif

@@ -127,6 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		decode_path(&view, &path);
 		if (view.header.kind == RECORD_PROGRAM)
 			enrich_program(enrich, &view);
+		else if (view.header.kind == RECORD_PASS)
+			ocsf_pass(ocsf, &view.pass);
 		else
 			write_entry(&view);
 	}

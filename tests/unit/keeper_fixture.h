@@ -285,6 +285,13 @@ void kernel_take_programs(struct kernel *k, void (*fn)(void *, const struct reco
 	(void)ctx;
 }
 
+void kernel_each_pass(struct kernel *k, void (*fn)(void *, const struct record_pass *), void *ctx)
+{
+	(void)k;
+	(void)fn;
+	(void)ctx;
+}
+
 const char *kernel_root_changed(const struct kernel *k)
 {
 	(void)k;

@@ -67,7 +67,7 @@ static void test_agreed(void **state)
 	ASSERT_AT(json, "unmapped.muniment.uses", "1");
 	ASSERT_AT(json, "unmapped.muniment.bytes_written", "4096");
 	ASSERT_AT(json, "unmapped.muniment.peer", "");
-	assert_in_range(strlen(text), 300, 900);
+	assert_in_range(strlen(text), 300, 1000);
 	json_decref(json);
 	a->detail = 2;
 	a->hook = HOOK_SOCKET_CONNECT;

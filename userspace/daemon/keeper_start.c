@@ -140,7 +140,12 @@ static int ledger_refused(const struct keeper *k, int err, const struct ledger_r
 
 static void on_program(void *ctx, const struct record_program *record, size_t size)
 {
-	recorder_know_program(ctx, record, size);
+	recorder_know(ctx, record, size);
+}
+
+static void on_pass(void *ctx, const struct record_pass *record)
+{
+	recorder_know(ctx, record, sizeof(*record));
 }
 
 static const char *root_path(const void *ctx, uint32_t generation, uint32_t root)
@@ -173,6 +178,7 @@ static int open_recorder(struct keeper *k, struct ledger_recovery *recovery)
 		return ledger_refused(k, err, recovery);
 	ocsf_set_roots(recorder_ocsf(k->recorder), root_path, k->kernel);
 	kernel_take_programs(k->kernel, on_program, k->recorder);
+	kernel_each_pass(k->kernel, on_pass, k->recorder);
 	return 0;
 }
 

@@ -166,6 +166,10 @@ bool kernel_can_prevent(const struct kernel *k);
 typedef void (*kernel_program_fn)(void *ctx, const struct record_program *record, size_t size);
 void kernel_take_programs(struct kernel *k, kernel_program_fn fn, void *ctx);
 
+/* The same of data that was passed on, by the latest records of kind RECORD_PASS; in no order. They stay. */
+typedef void (*kernel_pass_fn)(void *ctx, const struct record_pass *record);
+void kernel_each_pass(struct kernel *k, kernel_pass_fn fn, void *ctx);
+
 struct ring *kernel_ring(struct kernel *k);
 /* Never 0, and another for each ring of a boot: what an earlier daemon counted holds for the same ring only.
  */

@@ -459,6 +459,20 @@ void kernel_take_programs(struct kernel *k, kernel_program_fn fn, void *ctx)
 	free(record);
 }
 
+void kernel_each_pass(struct kernel *k, kernel_pass_fn fn, void *ctx)
+{
+	int fd = bpf_map__fd(k->skel->maps.passes_kept);
+	__u64 key, *before = NULL;
+	struct record_pass record;
+
+	/* Bounded, as keys that come and go meanwhile would begin the walk anew. */
+	for (unsigned i = 0; i < 2 * PASSES_KEPT && !bpf_map_get_next_key(fd, before, &key); i++) {
+		before = &key;
+		if (!bpf_map_lookup_elem(fd, &key, &record) && record.header.size)
+			fn(ctx, &record);
+	}
+}
+
 const char *kernel_root_path(const struct kernel *k, uint32_t generation, uint32_t root)
 {
 	for (int i = 0; i < 2; i++)

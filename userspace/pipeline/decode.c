@@ -150,6 +150,19 @@ static enum decode_error decode_program(const char *bytes, struct record_view *v
 	return check_path(v, bytes + sizeof(v->program), v->header.size - sizeof(v->program));
 }
 
+static enum decode_error decode_pass(const char *bytes, struct record_view *v)
+{
+	struct record_pass *p = &v->pass;
+
+	if (v->header.size != sizeof(*p))
+		return DECODE_SIZE;
+	memcpy(p, bytes, sizeof(*p));
+	v->path = NULL;
+	v->path_bytes = v->path_count = 0;
+	return p->how == PASS_INVALID || p->how >= PASS_END || !p->label || !p->to.start_boot_ns ? DECODE_PASS
+												 : DECODE_OK;
+}
+
 enum decode_error decode_record(const void *record, size_t size, unsigned cpus, struct record_view *ret_view)
 {
 	struct record_view *v = ret_view;
@@ -165,7 +178,14 @@ enum decode_error decode_record(const void *record, size_t size, unsigned cpus, 
 		return DECODE_CPU;
 	if (!v->header.sequence)
 		return DECODE_SEQUENCE;
-	return v->header.kind == RECORD_ACCESS ? decode_access(record, v) : decode_program(record, v);
+	switch (v->header.kind) {
+	case RECORD_ACCESS:
+		return decode_access(record, v);
+	case RECORD_PROGRAM:
+		return decode_program(record, v);
+	default:
+		return decode_pass(record, v);
+	}
 }
 
 const char *decode_error_text(enum decode_error error)
@@ -189,6 +209,7 @@ const char *decode_error_text(enum decode_error error)
 		[DECODE_PEER] = "impossible peer",
 		[DECODE_AGREEMENT] = "impossible agreement",
 		[DECODE_SINK] = "impossible rule that declassifies",
+		[DECODE_PASS] = "data passed on in no way that there is",
 		[DECODE_PATH] = "malformed path",
 	};
 

@@ -15,11 +15,12 @@
 #include "pipeline/mounts.h"
 
 #define PROGRAMS 4096
+#define ASKS_MAX 4
 
 struct program {
 	char *path;
 	size_t len;
-	bool asked; /* /proc was asked: not again for every record of a program without a name */
+	unsigned asked; /* how often /proc was: not for every record of a program without a name */
 };
 
 struct enrich {
@@ -134,7 +135,7 @@ void enrich_program(struct enrich *e, const struct record_view *view)
 	}
 	if (!p)
 		p = cache_add(e->programs, id);
-	p->asked = found;
+	p->asked = found ? ASKS_MAX : 0;
 	if (!e->scratch.failed && e->scratch.len)
 		program_set(p, e->scratch.data, e->scratch.len);
 	e->version++;
@@ -142,34 +143,37 @@ void enrich_program(struct enrich *e, const struct record_view *view)
 }
 
 /* What /proc says, if it still speaks of the same inode. */
-static void program_ask_proc(struct program *p, const struct record_access *a)
+static void program_ask_proc(struct program *p, const struct object_id *id, uint32_t tgid)
 {
 	char link[64], path[PATH_MAX];
 	struct stat st;
 	ssize_t n;
 
-	p->asked = true;
-	snprintf(link, sizeof(link), "/proc/%u/exe", a->tgid);
-	if (stat(link, &st) || (uint64_t)st.st_ino != a->program.ino)
+	p->asked++;
+	snprintf(link, sizeof(link), "/proc/%u/exe", tgid);
+	if (stat(link, &st) || (uint64_t)st.st_ino != id->ino)
 		return;
 	n = readlink(link, path, sizeof(path));
-	if (n > 0 && (size_t)n < sizeof(path))
+	if (n > 0 && (size_t)n < sizeof(path)) {
 		program_set(p, path, (size_t)n);
+		p->asked = ASKS_MAX;
+	}
 }
 
-static void find_program(struct enrich *e, const struct record_access *a, struct enrich_actor *actor)
+const char *enrich_program_path(struct enrich *e, const struct object_id *id, uint32_t tgid, size_t *ret_len)
 {
 	struct program *p;
 
-	if (!a->program.ino)
-		return;
-	p = cache_find(e->programs, &a->program);
+	*ret_len = 0;
+	if (!id->ino)
+		return NULL;
+	p = cache_find(e->programs, id);
 	if (!p)
-		p = cache_add(e->programs, &a->program);
-	if (!p->asked)
-		program_ask_proc(p, a);
-	actor->program = p->path;
-	actor->program_len = p->len;
+		p = cache_add(e->programs, id);
+	if (p->asked < ASKS_MAX)
+		program_ask_proc(p, id, tgid);
+	*ret_len = p->len;
+	return p->path;
 }
 
 /* A further question may drop an earlier answer from the cache: copies, until the next call. */
@@ -191,7 +195,7 @@ void enrich_actor(struct enrich *e, const struct record_access *access, bool ric
 		actor->acting_name = keep_name(e->acting, names_user(e->names, access->uid, e->now_ns));
 	if (rich)
 		actor->group_name = keep_name(e->group, names_group(e->names, access->gid, e->now_ns));
-	find_program(e, access, actor);
+	actor->program = enrich_program_path(e, &access->program, access->tgid, &actor->program_len);
 	if (access->cgroup)
 		actor->container =
 			containers_find(e->containers, mounts_cgroup2(e->mounts), access->cgroup, e->now_ns);

@@ -35,6 +35,10 @@ void enrich_free(struct enrich *e);
 /* A RECORD_PROGRAM: remembers the path of a program. */
 void enrich_program(struct enrich *e, const struct record_view *view);
 
+/* The path of a program, by what enrich_program was told, else by the process tgid while that runs it; raw bytes, n of them.
+ * NULL: not known. Valid until the next call. */
+const char *enrich_program_path(struct enrich *e, const struct object_id *id, uint32_t tgid, size_t *ret_len);
+
 /* rich: what only denials need too. */
 void enrich_actor(struct enrich *e, const struct record_access *access, bool rich,
 		  struct enrich_actor *ret_actor);

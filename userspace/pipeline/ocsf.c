@@ -91,9 +91,10 @@ struct ocsf *ocsf_new(const struct host *host, struct enrich *enrich)
 	o->host = *host;
 	o->enrich = enrich;
 	o->actors = cache_new(ACTORS, sizeof(struct actor_key), sizeof(struct actor), actor_drop);
+	o->lineage = lineage_new();
 	prepare_heads(o);
 	prepare_metadata(o);
-	failed = !o->actors || o->device.failed;
+	failed = !o->actors || !o->lineage || o->device.failed;
 	for (int i = 0; i < OUTCOME_END; i++)
 		for (int about = 0; about < ABOUT_END; about++)
 			failed |= o->head[about][i].failed;
@@ -110,6 +111,7 @@ void ocsf_free(struct ocsf *o)
 	if (!o)
 		return;
 	cache_free(o->actors);
+	lineage_free(o->lineage);
 	for (int i = 0; i < OUTCOME_END; i++)
 		for (int about = 0; about < ABOUT_END; about++)
 			buf_free(&o->head[about][i]);

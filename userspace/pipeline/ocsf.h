@@ -22,6 +22,11 @@
  *	…, of what is copied	store: whose data it is; rule: the line of `copies` where there is one; with declassified,
  *				which says that the file is taken for no copy, that of the rule. What is done to a copy
  *				later has the flag copy
+ *	…, of both, and of what compartments forbid
+ *				chains: for each store concerned, its name, hops and, where the beginning is not known,
+ *				incomplete. A hop is a process: how the data came to it (lineage.h), the record or file
+ *				that it read, pid, name, program, user; the first read the record, the last is the actor.
+ *				refused: the way that data would have come, had it been let
  */
 #ifndef MUNIMENT_PIPELINE_OCSF_H
 #define MUNIMENT_PIPELINE_OCSF_H
@@ -56,6 +61,12 @@ const struct policy_image *ocsf_former_policy(const struct ocsf *o);
 /* The image in force, to note what its programs were found to be; then what was answered by it is forgotten. */
 struct policy_image *ocsf_policy_programs(struct ocsf *o);
 void ocsf_programs_changed(struct ocsf *o);
+
+/* An access whose entry is there already: remembers what later chains will tell of it. */
+void ocsf_remember(struct ocsf *o, const struct record_view *view);
+
+/* A RECORD_PASS: remembers who passed data on to whom. */
+void ocsf_pass(struct ocsf *o, const struct record_pass *pass);
 
 /*
  * Who knows the path of a store's root by its number in records of a generation; NULL: not known. Without one

@@ -229,6 +229,7 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
 	if (!ocsf_is_egress(a)) {
 		ocsf_make_path(o, view, policy);
 		clean = ocsf_make_file(o, a, policy, rich);
+		ocsf_learn(o, a, policy);
 	}
 	buf_add(out, head->data, head->len);
 	buf_str(out, activity_text(a));

@@ -4,6 +4,7 @@
 #define MUNIMENT_PIPELINE_OCSF_STATE_H
 
 #include "pipeline/cache.h"
+#include "pipeline/lineage.h"
 #include "pipeline/ocsf.h"
 
 #define ACTOR_GRANTS 4
@@ -71,6 +72,7 @@ struct ocsf {
 	ocsf_root_path_fn root_path;
 	const void *root_ctx;
 	struct cache *actors;
+	struct lineage *lineage;
 	struct buf path; /* full path of the file in work, raw */
 	struct buf file; /* its "file" member */
 	struct buf text;
@@ -132,6 +134,16 @@ void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct act
 /* The compartment for whose sake an access was denied, or NULL. */
 const struct image_compartment *ocsf_compartment(const struct record_access *a,
 						 const struct policy_image *image);
+
+/* --- ocsf_lineage.c --- */
+
+/* Does the entry tell where the data came from? */
+bool ocsf_has_chains(const struct record_access *a);
+/* The member of unmapped.muniment. */
+void ocsf_add_chains(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
+		     struct buf *b);
+/* Takes note of what later chains will tell. o->path must be made. */
+void ocsf_learn(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy);
 
 #define ADD_LITERAL(b, text) buf_add(b, text, sizeof(text) - 1)
 

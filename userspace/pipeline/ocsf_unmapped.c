@@ -209,6 +209,8 @@ void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct act
 	if (a->label)
 		ocsf_add_label(b, "label", a->label, policy ? policy->image : NULL);
 	add_tally(b, a);
+	if (ocsf_has_chains(a))
+		ocsf_add_chains(o, a, policy, b);
 	add_flags(b, a->flags);
 	if (!clean_path)
 		add_raw_path(o, b);

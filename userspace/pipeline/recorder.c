@@ -221,11 +221,17 @@ int recorder_record(void *recorder, const void *record, size_t size)
 		enrich_program(r->enrich, &view);
 		return pass_over(r, &view.header);
 	}
+	if (view.header.kind == RECORD_PASS) {
+		ocsf_pass(r->ocsf, &view.pass);
+		return pass_over(r, &view.header);
+	}
 	second = twice_is_second(r->twice, &view.access);
 	r->counts.duplicates += verdict == TRACK_DUPLICATE;
 	r->counts.late += verdict == TRACK_LATE;
-	if (verdict == TRACK_DUPLICATE)
+	if (verdict == TRACK_DUPLICATE) {
+		ocsf_remember(r->ocsf, &view); /* of which this daemon knows nothing else */
 		return 0;
+	}
 	if (view.access.store == STORE_CANARY && r->options.canary)
 		r->options.canary(r->options.ctx, &view.access);
 	if (view.access.store == STORE_CANARY)
@@ -237,13 +243,16 @@ int recorder_record(void *recorder, const void *record, size_t size)
 	return write_access(r, &view);
 }
 
-void recorder_know_program(struct recorder *r, const void *record, size_t size)
+void recorder_know(struct recorder *r, const void *record, size_t size)
 {
 	struct record_view view;
 
-	if (decode_record(record, size, r->options.cpus, &view) == DECODE_OK &&
-	    view.header.kind == RECORD_PROGRAM)
+	if (decode_record(record, size, r->options.cpus, &view) != DECODE_OK)
+		return;
+	if (view.header.kind == RECORD_PROGRAM)
 		enrich_program(r->enrich, &view);
+	if (view.header.kind == RECORD_PASS)
+		ocsf_pass(r->ocsf, &view.pass);
 }
 
 int recorder_retry(struct recorder *r)

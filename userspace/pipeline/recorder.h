@@ -75,8 +75,9 @@ struct enrich *recorder_enrich(struct recorder *r);
  * until then; -EIO and others: the ledger is out of service.
  */
 int recorder_record(void *recorder, const void *record, size_t size);
-/* A program's name from before, as a record of kind RECORD_PROGRAM that bears no number of this ring. */
-void recorder_know_program(struct recorder *r, const void *record, size_t size);
+/* What the daemon before was told: a program's name (RECORD_PROGRAM), or data passed on (RECORD_PASS). Their numbers do not
+ * count. */
+void recorder_know(struct recorder *r, const void *record, size_t size);
 int recorder_retry(struct recorder *r);
 /* True: a record was taken from the ring and is not in the ledger yet. */
 bool recorder_is_stuck(const struct recorder *r);
