@@ -22,7 +22,7 @@ CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) -fstack-protector-strong -MMD -MP
 LDLIBS   := -lbpf -lelf -lz -lcrypto -lyaml -ljansson -lseccomp -lcap -lpthread
 
-FOLDERS  := base policy ledger kernel pipeline daemon cli
+FOLDERS  := base policy ledger kernel pipeline report daemon cli
 SOURCES  := $(foreach f,$(FOLDERS),$(wildcard userspace/$(f)/*.c))
 ENTRIES  := userspace/daemon/main.c userspace/cli/main.c
 LIBRARY  := $(filter-out $(ENTRIES),$(SOURCES))

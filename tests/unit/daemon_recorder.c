@@ -344,6 +344,32 @@ static void wait_for(struct sink *s, uint64_t next)
 	fail_msg("the sink stands at %llu", (unsigned long long)status.next);
 }
 
+/* Data passed on: counted by its number, told by later entries only. */
+static void test_passed_on_has_no_entry(void **state)
+{
+	struct record_pass pass = {.to = {.start_boot_ns = 1, .tgid = 7}, .label = 1, .how = PASS_FORK};
+	struct recorder_counts counts;
+	struct buf numbers = {0};
+
+	(void)state;
+	open_it(false, 0);
+	pass.header = (struct record_header){sizeof(pass), RECORD_PASS, 1, 1, 5};
+	assert_int_equal(recorder_record(recorder, &pass, sizeof(pass)), 0);
+	assert_int_equal(recorder_record(recorder, &pass, sizeof(pass)),
+			 0); /* once more, of a ring that was kept */
+	recorder_know(recorder, &pass, sizeof(pass));
+	assert_int_equal(put(2, false), 0);
+	recorder_count(recorder, &counts);
+	assert_int_equal(counts.events, 1);
+	assert_int_equal(counts.malformed, 0);
+	buf_str(&numbers, "{");
+	recorder_add_numbers(recorder, &numbers);
+	assert_string_equal(numbers.data, "{\"numbers\":[{\"cpu\":1,\"last\":2,\"own\":1,\"lost\":0}]");
+	buf_free(&numbers);
+	assert_int_equal(recorder_flush(recorder, 4096), 0);
+	close_it();
+}
+
 static void test_sink(void **state)
 {
 	struct sink *s;
@@ -416,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_malformed_is_kept),
 		cmocka_unit_test(test_new_ring_counts_anew),
 		cmocka_unit_test(test_twice_at_a_takeover),
+		cmocka_unit_test(test_passed_on_has_no_entry),
 		cmocka_unit_test(test_sink),
 	};
 

@@ -29,5 +29,6 @@ int command_stop(int argc, char **argv);
 int command_maintenance(int argc, char **argv);
 int command_approve(int argc, char **argv);
 int command_labels(int argc, char **argv);
+int command_flows(int argc, char **argv);
 
 #endif

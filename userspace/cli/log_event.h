@@ -58,6 +58,11 @@ bool log_filter_takes(const struct log_filter *f, const struct log_event *e);
 void log_table_head(struct buf *out, bool colour);
 void log_table_row(struct buf *out, const struct log_event *e, const uint8_t *entry, size_t n, bool colour);
 
+/* Appends n bytes. Those that a terminal obeys become \xNN, also those of C1 controls written in UTF-8. Returns columns. */
+size_t log_add_safe(struct buf *out, const char *s, size_t n);
+/* The same as one cell of so many columns at least, and a space; "" becomes "-". */
+void log_cell(struct buf *out, const char *s, size_t width);
+
 /* Parses a point in time as typed, relative to now. 0 or -EINVAL. */
 int log_time_parse(const char *text, int64_t now_ms, int64_t *ret_ms);
 

@@ -16,8 +16,7 @@ bool log_colour(void)
 	return isatty(STDOUT_FILENO) && !(no && *no);
 }
 
-/* Bytes that a terminal obeys become \xNN, also those of C1 controls written in UTF-8. Returns columns. */
-static size_t add_safe(struct buf *out, const char *s, size_t n)
+size_t log_add_safe(struct buf *out, const char *s, size_t n)
 {
 	size_t columns = 0;
 
@@ -44,9 +43,9 @@ static size_t add_safe(struct buf *out, const char *s, size_t n)
 	return columns;
 }
 
-static void cell(struct buf *out, const char *s, size_t width)
+void log_cell(struct buf *out, const char *s, size_t width)
 {
-	size_t columns = add_safe(out, *s ? s : "-", strlen(*s ? s : "-"));
+	size_t columns = log_add_safe(out, *s ? s : "-", strlen(*s ? s : "-"));
 
 	do
 		buf_char(out, ' ');
@@ -60,7 +59,7 @@ static void cell_time(struct buf *out, int64_t ms)
 	struct tm tm;
 
 	if (ms <= 0 || !localtime_r(&s, &tm) || !strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm)) {
-		cell(out, "", 23);
+		log_cell(out, "", 23);
 		return;
 	}
 	buf_printf(out, "%s.%03d ", day, (int)(ms % MS));
@@ -99,16 +98,16 @@ void log_table_row(struct buf *out, const struct log_event *e, const uint8_t *en
 	buf_printf(out, "%s%8llu  ", on, (unsigned long long)e->index);
 	if (e->root) {
 		cell_time(out, e->time_ms);
-		cell(out, e->verdict, 8);
-		cell(out, e->user, 12);
-		cell(out, e->operation, 14);
-		cell(out, e->store, 12);
-		cell(out, e->program, 24);
-		add_safe(out, e->path, strlen(e->path));
+		log_cell(out, e->verdict, 8);
+		log_cell(out, e->user, 12);
+		log_cell(out, e->operation, 14);
+		log_cell(out, e->store, 12);
+		log_cell(out, e->program, 24);
+		log_add_safe(out, e->path, strlen(e->path));
 		add_counts(out, e);
 	} else {
 		buf_str(out, "(not JSON) ");
-		add_safe(out, (const char *)entry, n < 200 ? n : 200);
+		log_add_safe(out, (const char *)entry, n < 200 ? n : 200);
 	}
 	buf_printf(out, "%s\n", *on ? "\033[0m" : "");
 }

@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{NULL, "maintenance", "let the daemon's own files be changed for a while", command_maintenance},
 	{NULL, "approve", "agree to what somebody else asked of the daemon", command_approve},
 	{NULL, "labels", "which processes may hold records, and clearing that", command_labels},
+	{NULL, "flows", "where the data of stores went, as a table or a map", command_flows},
 	{"policy", "check", "check a policy completely, changing nothing", command_policy_check},
 	{"log", "verify", "re-verify every entry of a ledger", command_log_verify},
 	{"log", "show", "show entries, filtered", command_log_show},
