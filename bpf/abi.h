@@ -464,6 +464,7 @@ enum counter {
 	COUNTER_RULES_MISSING = 6, /* a store without rules: the loader's mistake */
 	COUNTER_DROPPED =
 		7, /* packets whose real receiver no agreement covers, though their sender's call passed */
+	COUNTER_UNTOLD = 8, /* records of kind RECORD_PASS for which the ring was too full */
 	COUNTER_END
 };
 

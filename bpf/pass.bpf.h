@@ -75,12 +75,19 @@ __attribute__((noinline)) int pass__relay(u64 from, u64 to)
 	return 0;
 }
 
-/* Room for a record, and its number; NULL: there is none, which is counted. Nothing may stand between this and the test of
- * its result: Linux 6.1 asks for one that it takes to have been lost else. */
+/*
+ * Room for a record, and its number; NULL: there is none, which is counted. Half of the ring stays free for accesses, which
+ * may be denied for want of room: who forks without end must not bring that about. Nothing may stand between this and the
+ * test of its result: Linux 6.1 takes the record to be lost else.
+ */
 static __always_inline struct record_pass *pass__reserve(u64 *ret_number)
 {
 	struct record_pass *record;
 
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > RING_SIZE_BYTES / 2) {
+		count(COUNTER_UNTOLD);
+		return NULL;
+	}
 	*ret_number = emit__number();
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	if (!record)

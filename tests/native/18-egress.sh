@@ -71,6 +71,9 @@ refused "who serves, when it connects itself" socket_connect out tcp 10.9.0.2 "$
 t_equal "what an agreement covers" "$MARKER" "$(out tcp 10.9.0.3)"
 t_check "who has read nothing" as daemon "$S" tcp /etc/hostname 10.9.0.2 "$FAR_PORT"
 m_events
+t_equal "entries tell who read the record, and whose child it was" "sends:read server:read steps:read sends:fork" \
+	"$(m_entries | jq -r -n '[inputs | .unmapped.muniment.chains[0].hops? // empty | map("\(.name):\(.how)") | join(" ")] |
+		unique | join(" ")')"
 t_equal "a limit: a connection from before" "$MARKER" "$(out before 10.9.0.2)"
 m_verify
 m_stop

@@ -57,6 +57,7 @@ static void judge(json_t *s, struct findings *f)
 		{"counters.malformed", "records of the kernel made no sense"},
 		{"counters.missed_runs", "the kernel skipped programs of the monitor"},
 		{"counters.packets_dropped", "packets with records were dropped on their way"},
+		{"counters.passes_untold", "who passed data on to whom was not told in full"},
 		{"counters.too_deep", "files lay deeper than a walk goes"},
 		{"counters.no_cache", "the kernel had no memory for answers"},
 		{"counters.read_failed", "the kernel's memory could not be read"},

@@ -78,6 +78,7 @@ static void add_counters(const struct keeper *k, struct buf *b)
 	json_u64(b, "read_failed", kernel.counters[COUNTER_READ_FAILED]);
 	json_u64(b, "rules_missing", kernel.counters[COUNTER_RULES_MISSING]);
 	json_u64(b, "packets_dropped", kernel.counters[COUNTER_DROPPED]);
+	json_u64(b, "passes_untold", kernel.counters[COUNTER_UNTOLD]);
 	json_u64(b, "malformed", counts.malformed);
 	json_u64(b, "late", counts.late);
 	json_u64(b, "duplicates", counts.duplicates);
