@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# `muniment log …` and `muniment key new` as people and scripts use them: output, filters, exit statuses. Prints TAP.
+# `muniment log …`, `muniment flows` and `muniment key new` as people and scripts use them: output, filters, exit statuses. Prints TAP.
 set -u
 
 TREE=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
@@ -121,6 +121,13 @@ expect "show: a bad time" 2 "--since 'soon'" m log show "$L" --since soon
 expect "show: the table" 0 '^ *6  2026-11-22 04:00:01.500 denied   bob          open           records      /usr/bin/cat  .*patient-006' m log show "$L" -n 7
 lines "tail: the last ten" 11 m log tail "$L"
 lines "tail: -n 3" 3 m log tail "$L" -n 3 --json
+expect "flows: none in this ledger" 0 "^no data of a store went anywhere" m flows "$L"
+expect "flows: JSON, and a map of none" 0 '^."since_ms":[0-9]+,"entries":0,"flows":..}$' m flows "$L" --json --since 7d --svg "$DIR/map.svg"
+expect "flows: that map" 0 "no data of a store went anywhere" cat "$DIR/map.svg"
+expect "flows: a map that cannot be written" 3 "none/map.svg: No such file" m flows "$L" --svg "$DIR/none/map.svg"
+expect "flows: no ledger" 2 "no ledger" m flows "$DIR/none"
+expect "flows: a bad time" 2 "--until 'later'" m flows "$L" --until later
+expect "flows: a damaged ledger is no silence" 1 "the ledger is damaged" m flows "$DIR/bad"
 expect "prove: no such entry" 2 "covers 2000 entries" m log prove 2000 "$L"
 expect "prove: no number" 2 "no entry's number" m log prove one "$L"
 m log prove 1234 -o "$DIR/p.tlog-proof" "$L"
@@ -133,7 +140,7 @@ expect "export: neither form" 2 "expected either" m log export "$L"
 expect "export: tiles" 0 "2,000 entries, 17 tiles written" m log export --tiles "$DIR/tiles" "$L"
 expect "export: a damaged ledger gives no checkpoint" 1 "damaged" m log export --tiles "$DIR/badtiles" "$DIR/bad"
 expect "export: … and leaves none" 2 "No such file" ls "$DIR/badtiles/checkpoint"
-for command in "log verify" "log show" "log tail" "log export" "log prove" "log verify-proof" "key new"; do
+for command in "log verify" "log show" "log tail" "log export" "log prove" "log verify-proof" "key new" flows; do
 	# shellcheck disable=SC2086
 	expect "$command --help" 0 "^Usage: muniment $command" m $command --help
 done
