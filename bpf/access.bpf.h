@@ -390,6 +390,7 @@ static __always_inline u32 access__opening(struct file *file, struct inode *inod
 #define ACCESS_OUTSIDE 1
 #define ACCESS_ROUTINE 2 /* allowed, on record, and counted */
 #define ACCESS_PLAIN   3 /* outside, and neither a copy nor a FIFO */
+#define ACCESS_PIPE    4 /* outside, and a FIFO */
 
 static __noinline int access__open_near(struct file *file, const struct answer *known, u32 mechanism,
 					u32 hook)

@@ -168,8 +168,7 @@ __attribute__((noinline)) int copy__about(u64 label, u32 slot, u64 *ret_served)
 
 /* Who may read comes to hold it all, but for what it serves. 0, or the reason why it must not; then the store is one that
  * may not meet what the process holds, unless there was no memory. */
-static __always_inline u32 copy__meets(struct inode *inode, u64 label, u64 served,
-					struct access *access)
+static __always_inline u32 copy__meets(struct inode *inode, u64 label, u64 served, struct access *access)
 {
 	u32 apart = STORE_NONE;
 

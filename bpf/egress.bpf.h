@@ -422,7 +422,8 @@ static __noinline bool egress__is_routine(struct sock *sk, u64 held, const struc
 	account = *(volatile u64 *)&label->sent_account;
 	until_ns = *(volatile u64 *)&label->sent_until_ns;
 	return known == egress__summary(label, actor, held, peer) &&
-	       known == *(volatile u64 *)&label->sent_known && bpf_ktime_get_boot_ns() < until_ns &&
+	       known == *(volatile u64 *)&label->sent_known &&
+	       (until_ns == ~0ull || bpf_ktime_get_boot_ns() < until_ns) &&
 	       account__add(account, amount(AMOUNT_WRITTEN, bytes));
 }
 
@@ -495,7 +496,7 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 static __always_inline int egress__send(struct socket *socket, struct msghdr *message, int bytes,
 					u32 mechanism)
 {
-	struct sock *sk = control.labels ? socket->sk : NULL;
+	struct sock *sk = label__may_hold(bpf_get_current_task_btf()) ? socket->sk : NULL;
 	struct egress_message sent = {.bytes = bytes, .mechanism = mechanism};
 	struct egress_label label;
 	u32 family;

@@ -126,15 +126,16 @@ static __always_inline int flow__take_from_pipe(struct file *file, u32 mechanism
 /* A pipe is used by a descriptor; mask is of MAY_… bits. */
 static __always_inline int flow__use(struct file *file, u32 mask, u32 mechanism)
 {
-	if (mask & MAY_WRITE && flow__give((u64)file->f_inode->i_pipe))
+	if (mask & MAY_WRITE && label__may_hold(bpf_get_current_task_btf()) &&
+	    flow__give((u64)file->f_inode->i_pipe))
 		return -EACCES;
-	return mask & MAY_READ ? flow__take_from_pipe(file, mechanism) : 0;
+	return mask & MAY_READ && control.pipes ? flow__take_from_pipe(file, mechanism) : 0;
 }
 
 /* It has been read: whatever came meanwhile is held, or its reader ends before it sees it. */
 static __always_inline void flow__received(struct file *file)
 {
-	if (flow__is_pipe(file->f_inode) && flow__take_from_pipe(file, MECHANISM_TRACING))
+	if (control.pipes && flow__is_pipe(file->f_inode) && flow__take_from_pipe(file, MECHANISM_TRACING))
 		bpf_send_signal(SIGKILL);
 }
 

@@ -383,7 +383,13 @@ struct __sk_buff {
 	u32 protocol; /* in the network's order */
 	u32 rest[5];
 	u32 ifindex;
-	u32 more[31];
+	u32 some[8];
+	u32 data; /* where the packet begins and ends, from its network header */
+	u32 data_end;
+	u32 more[12];
+	u32 remote_port; /* in the network's order, as a number of 32 bits */
+	u32 local_port;	 /* in the host's order */
+	u32 others[7];
 	struct bpf_sock *sk;
 };
 

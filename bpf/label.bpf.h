@@ -54,6 +54,12 @@ static __always_inline struct process_label *label__find(struct task_struct *tas
 	return bpf_task_storage_get(&labels_by_process, leader, 0, flags);
 }
 
+/* May the process hold or serve anything? Most do not, which is seen without a call. */
+static __always_inline bool label__may_hold(struct task_struct *task)
+{
+	return control.labels && task->group_leader->bpf_storage;
+}
+
 /* What those hold together who share its memory, if any do, and hold anything. */
 static __always_inline u64 *label__shared(const struct process_label *label)
 {

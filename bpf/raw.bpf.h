@@ -7,11 +7,14 @@
 #define MUNIMENT_RAW_BPF_H
 
 /* Can it be such a device? Device nodes lie on devtmpfs, far from every store. */
+static __always_inline bool raw__is_near_of(struct inode *inode, u32 type)
+{
+	return (type == INODE_BLOCK || type == INODE_CHAR) && control.raw >> raw_bit(inode->i_rdev) & 1;
+}
+
 static __always_inline bool raw__is_near(struct inode *inode)
 {
-	u32 type = inode->i_mode & INODE_TYPE_MASK;
-
-	return (type == INODE_BLOCK || type == INODE_CHAR) && control.raw >> raw_bit(inode->i_rdev) & 1;
+	return raw__is_near_of(inode, inode->i_mode & INODE_TYPE_MASK);
 }
 
 /* Is the current program one that looks at devices, as udev does to name them? */

@@ -151,8 +151,14 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 	u64 epoch;
 	int err;
 
-	if (access__is_beyond(inode, dev))
-		return ACCESS_OUTSIDE;
+	if (access__is_far_device(dev)) {
+		u32 type = inode->i_mode & INODE_TYPE_MASK;
+
+		if (type == INODE_FIFO)
+			return ACCESS_PIPE;
+		if (!raw__is_near_of(inode, type))
+			return ACCESS_OUTSIDE;
+	}
 	epoch = maps__epoch();
 	store = kept__store(inode, dev, mechanism, epoch);
 	if (store == STORE_NONE)
@@ -183,7 +189,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 		return err;
 	if (err == ACCESS_ROUTINE || (err == ACCESS_PLAIN && !(mask & MAY_WRITE)))
 		return 0;
-	if (hook == HOOK_FILE_PERMISSION && flow__is_pipe(inode))
+	if (hook == HOOK_FILE_PERMISSION && control.labels && (err == ACCESS_PIPE || flow__is_fifo(inode)))
 		return flow__use(file, mask, mechanism);
 	if (!copy__concerns(inode, mask, hook))
 		return 0;

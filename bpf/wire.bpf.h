@@ -47,7 +47,7 @@ struct ipv6_header {
 };
 
 /* Reads the addresses, and the ports where the protocol has some right behind the header. */
-static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
+static __noinline int wire__read_by_call(struct __sk_buff *skb, struct packet *packet)
 {
 	struct ipv6_header six = {};
 	struct ipv4_header *four = (void *)&six;
@@ -72,6 +72,27 @@ static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
 		packet->from_port = __builtin_bswap16(packet->from_port);
 		packet->to_port = __builtin_bswap16(packet->to_port);
 	}
+	return 0;
+}
+
+/* The same, by less: most headers lie at hand and have no options. */
+static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
+{
+	const void *data = (const void *)(u64)skb->data, *end = (const void *)(u64)skb->data_end;
+	const struct ipv4_header *four = data;
+	const struct ports {
+		u16 from;
+		u16 to;
+	} *ports = data + sizeof(*four);
+
+	if (data + sizeof(*four) + sizeof(*ports) > end || four->version_length != 0x45 ||
+	    (four->protocol != PROTOCOL_TCP && four->protocol != PROTOCOL_UDP))
+		return wire__read_by_call(skb, packet);
+	packet->protocol = four->protocol;
+	egress__set_ipv4(packet->from, four->from);
+	egress__set_ipv4(packet->to, four->to);
+	packet->from_port = __builtin_bswap16(ports->from);
+	packet->to_port = __builtin_bswap16(ports->to);
 	return 0;
 }
 
@@ -105,10 +126,10 @@ static __always_inline bool wire__is_known(u32 port)
 	return control.ports[bit >> 6 & (PORTS_WORDS - 1)] >> (bit & 63) & 1;
 }
 
-static __always_inline bool wire__may_be(struct bpf_sock *sk)
+/* Did some socket of that kind have no port as it sent? */
+static __always_inline bool wire__may_be_portless(struct bpf_sock *sk)
 {
-	return wire__is_known(sk->src_port) ||
-	       wire__is_known(sk->type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
+	return wire__is_known(sk->type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
 }
 
 /* It has: it may have had no port as it sent. */
@@ -174,7 +195,7 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 	if (label->refused)
 		return 0;
 	passed = wire__summary(&packet, label->leaves, egress__seed(label));
-	now_ns = bpf_ktime_get_boot_ns();
+	now_ns = bpf_ktime_get_coarse_ns();
 	if (wire__has_passed(label, passed, now_ns))
 		return 1;
 	if (!wire__may_leave(&packet, label))
@@ -185,25 +206,34 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 	return 1;
 }
 
-/* 1: goes on, 0: dropped. */
-static __always_inline int wire__leaves(struct __sk_buff *skb)
+/* Of a socket that may have sent data of stores. */
+static __noinline int wire__leaves_known(struct __sk_buff *skb)
 {
 	struct socket_label *label;
 	struct bpf_sock *sk;
 	u64 cookie;
 
-	if (!control.sent)
-		return 1;
-	sk = skb->sk;
-	sk = sk ? bpf_sk_fullsock(sk) : NULL;
-	if (!sk || !wire__may_be(sk))
-		return 1;
+	if (!wire__is_known(skb->local_port)) {
+		sk = skb->sk;
+		sk = sk ? bpf_sk_fullsock(sk) : NULL;
+		if (!sk || !wire__may_be_portless(sk))
+			return 1;
+	}
 	cookie = bpf_get_socket_cookie(skb);
 	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
 	if (!label || !label->leaves)
 		return 1;
-	wire__know(sk->src_port);
+	wire__know(skb->local_port);
 	return wire__check(skb, label);
+}
+
+/* 1: goes on, 0: dropped. */
+static __always_inline int wire__leaves(struct __sk_buff *skb)
+{
+	if (!control.sent || (!wire__is_known(skb->local_port) &&
+			      !(control.ports[0] & (1 << PORT_NONE | 1 << PORT_NONE_STREAM))))
+		return 1;
+	return wire__leaves_known(skb);
 }
 
 /* A packet that may bear a label. */
@@ -232,13 +262,12 @@ static __noinline int wire__take(struct __sk_buff *skb)
 /* A connected socket knows the port that its packets come from, without a look at them. */
 static __always_inline int wire__arrives(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk;
+	u32 port;
 
 	if (!control.sent)
 		return 1;
-	sk = skb->sk;
-	sk = sk ? bpf_sk_fullsock(sk) : NULL;
-	if (sk && sk->dst_port && !wire__is_known(__builtin_bswap16(sk->dst_port)))
+	port = __builtin_bswap32(skb->remote_port);
+	if (port && !wire__is_known(port))
 		return 1;
 	return wire__take(skb);
 }
