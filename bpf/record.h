@@ -111,6 +111,7 @@ enum pass_how {
 	PASS_QUEUE = 12,   /* of messages */
 	PASS_KEY = 13,	   /* the kernel's keyrings */
 	PASS_OTHER = 14,
+	PASS_EXEC = 15, /* none of the kernel's records: it has executed another program since */
 	PASS_END
 };
 #define PASS_REFUSED 0x80000000u

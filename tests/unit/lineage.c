@@ -16,7 +16,11 @@ static uint64_t sequence;
 static struct party party(uint32_t tgid, const char *comm)
 {
 	struct party p = {
-		.start_boot_ns = START + tgid, .tgid = tgid, .uid = 1000 + tgid, .login_uid = ID_UNSET};
+		.start_boot_ns = START + tgid,
+		.program = {.ino = 4711, .dev = 8u << 20 | 1, .generation = 5}, /* fixture_access's */
+		.tgid = tgid,
+		.uid = 1000 + tgid,
+		.login_uid = ID_UNSET};
 
 	strncpy(p.comm, comm, sizeof(p.comm) - 1);
 	return p;
@@ -116,6 +120,38 @@ static void test_own_reading_comes_first(void **state)
 	reads(l, 2, 1, "/srv/ehr/b");
 	assert_int_equal(chain(l, 2, 1, &c), 1);
 	assert_string_equal(c.hops[0].path, "/srv/ehr/b");
+	lineage_free(l);
+}
+
+static void test_executed(void **state)
+{
+	struct lineage *l = lineage_new();
+	struct party process = party(2, "sender");
+	struct record_pass pass;
+	struct lineage_chain c;
+
+	(void)state;
+	reads(l, 1, 1, "/srv/ehr/a");
+	process.program.ino = 5;
+	learn(l, 1, 2, PASS_PIPE, 1);
+	assert_true(lineage_find(l, &process, 1, false, &c));
+	assert_int_equal(c.n, 3);
+	assert_string_equal(c.hops[1].who.comm, "receiver");
+	assert_int_equal(c.hops[1].how, PASS_PIPE);
+	assert_string_equal(c.hops[2].who.comm, "sender");
+	assert_int_equal(c.hops[2].how, PASS_EXEC);
+	/* Another name alone is no other program; and a child executes one as a rule. */
+	process.program.ino = 4711;
+	lineage_find(l, &process, 1, false, &c);
+	assert_int_equal(c.n, 2);
+	pass = passed(1, 3, PASS_FORK, 1);
+	lineage_pass(l, &pass);
+	process = party(3, "sender");
+	process.program.ino = 5;
+	lineage_find(l, &process, 1, false, &c);
+	assert_int_equal(c.n, 2);
+	assert_int_equal(c.hops[1].how, PASS_FORK);
+	assert_string_equal(c.hops[1].who.comm, "sender");
 	lineage_free(l);
 }
 
@@ -386,14 +422,14 @@ static void test_long(void **state)
 	by(fixture_access(&record, 1, path), 400, "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01");
 	json_decref(entry(NULL));
 	program_known(path);
-	for (uint32_t i = 400; i < 400 + LINEAGE_HOPS - 1; i++) {
+	for (uint32_t i = 400; i < 400 + LINEAGE_HOPS - 2; i++) {
 		struct record_pass pass = passed(i, i + 1, PASS_PIPE, 1);
 
 		memset(pass.from.comm, 1, sizeof(pass.from.comm));
 		pass.from.program = ((struct record_program *)record.bytes)->program;
 		told(&pass);
 	}
-	by(denied(""), 400 + LINEAGE_HOPS - 1, "nc")->program.ino = 1;
+	by(denied(""), 400 + LINEAGE_HOPS - 2, "nc")->program.ino = 1;
 	fixture_send(&record, NULL, 443);
 	json = entry(&line);
 	assert_in_range(strlen(line), 2000, 9000);
@@ -410,7 +446,7 @@ static void test_decode(void **state)
 	(void)state;
 	assert_int_equal(decode_record(&pass, sizeof(pass), 4, &view), DECODE_OK);
 	assert_int_equal(decode_record(&pass, sizeof(pass) - 1, 4, &view), DECODE_SIZE);
-	pass.how = PASS_END;
+	pass.how = PASS_EXEC;
 	assert_int_equal(decode_record(&pass, sizeof(pass), 4, &view), DECODE_PASS);
 	pass.how = 0;
 	assert_int_equal(decode_record(&pass, sizeof(pass), 4, &view), DECODE_PASS);
@@ -430,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_numbers_are_used_again),
 		cmocka_unit_test(test_own_reading_comes_first),
+		cmocka_unit_test(test_executed),
 		cmocka_unit_test(test_reading_is_told_twice),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_gaps),

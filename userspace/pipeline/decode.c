@@ -159,7 +159,7 @@ static enum decode_error decode_pass(const char *bytes, struct record_view *v)
 	memcpy(p, bytes, sizeof(*p));
 	v->path = NULL;
 	v->path_bytes = v->path_count = 0;
-	return p->how == PASS_INVALID || p->how >= PASS_END || !p->label || !p->to.start_boot_ns ? DECODE_PASS
+	return p->how == PASS_INVALID || p->how >= PASS_EXEC || !p->label || !p->to.start_boot_ns ? DECODE_PASS
 												 : DECODE_OK;
 }
 

@@ -22,7 +22,8 @@ struct origin {
 	uint32_t how;
 	uint32_t refused;
 	struct party from;
-	char *path; /* of what was read: ours; NULL: not known */
+	struct party to; /* the process itself, as it was then */
+	char *path;	 /* of what was read: ours; NULL: not known */
 };
 
 struct process {
@@ -137,6 +138,7 @@ void lineage_pass(struct lineage *l, const struct record_pass *pass)
 	o->how = pass->how;
 	o->refused = pass->refused;
 	o->from = pass->from;
+	o->to = pass->to;
 }
 
 struct party lineage_party(const struct record_access *a)
@@ -167,6 +169,7 @@ void lineage_read(struct lineage *l, const struct record_access *a, uint64_t lab
 		o = insert(p, a->header.boot_ns);
 		o->how = PASS_READ;
 		o->label = label;
+		o->to = party;
 	}
 	if (!o->path)
 		o->path = keep_path(path, n);
@@ -213,6 +216,28 @@ static const char *path_of(struct lineage *l, const struct origin *o)
 	return file ? *file : NULL;
 }
 
+/* Names alone are a thread's choice, and of a script the kernel tells the interpreter in some records. */
+static bool is_other_program(const struct party *a, const struct party *b)
+{
+	return (a->program.ino != b->program.ino || a->program.generation != b->program.generation) &&
+	       memcmp(a->comm, b->comm, sizeof(a->comm)) != 0;
+}
+
+/* How a process, as it was later on, came to hold the data. A child that is another program than its parent goes without
+ * saying. */
+static void add_hops(struct lineage *l, const struct origin *o, const struct party *later,
+		     struct lineage_chain *chain)
+{
+	struct party who = *later;
+
+	if (o->how != PASS_FORK && is_other_program(&o->to, later)) {
+		chain->hops[chain->n++] = (struct lineage_hop){who, PASS_EXEC, 0, NULL};
+		who = o->to;
+	}
+	if (chain->n < LINEAGE_HOPS)
+		chain->hops[chain->n++] = (struct lineage_hop){who, o->how, o->object, path_of(l, o)};
+}
+
 static void reverse(struct lineage_chain *chain)
 {
 	for (size_t i = 0; i < chain->n / 2; i++) {
@@ -234,9 +259,9 @@ bool lineage_find(struct lineage *l, const struct party *process, uint64_t label
 	chain->n = 0;
 	chain->incomplete = true;
 	while (o && chain->n < LINEAGE_HOPS) {
-		chain->hops[chain->n++] = (struct lineage_hop){who, o->how, o->object, path_of(l, o)};
+		add_hops(l, o, &who, chain);
 		if (o->how == PASS_READ) {
-			chain->incomplete = false;
+			chain->incomplete = chain->hops[chain->n - 1].how != PASS_READ; /* no room */
 			break;
 		}
 		who = o->from;
@@ -257,7 +282,7 @@ const char *lineage_how_text(unsigned how)
 		[PASS_UNIX] = "unix_socket",  [PASS_INTERNET] = "network", [PASS_FILE] = "file",
 		[PASS_MEMORY] = "memory",     [PASS_TRACE] = "trace",	   [PASS_SHARED] = "shared_memory",
 		[PASS_TERMINAL] = "terminal", [PASS_MAPPING] = "mapping",  [PASS_QUEUE] = "queue",
-		[PASS_KEY] = "key",	      [PASS_OTHER] = "other",
+		[PASS_KEY] = "key",	      [PASS_OTHER] = "other",	   [PASS_EXEC] = "exec",
 	};
 
 	return how < PASS_END ? texts[how] : NULL;

@@ -100,6 +100,10 @@ m_now && from=$M_NOW
 as daemon sh -c 'read -r x <"$1"; echo "$x" >/dev/null; "$0" /etc/hostname "$2"; true' "$RELAY" "$R" "$FAR_UDP" 2>/dev/null
 t_chains "a child has it of its parent" "$(sent_by daemon "$from")" "ehr sh:read relay:fork $R"
 
+m_now && from=$M_NOW
+as daemon sh -c 'read -r x <"$1"; exec "$0" /etc/hostname "$2"' "$RELAY" "$R" "$FAR_UDP" 2>/dev/null
+t_chains "and who executes another program" "$(sent_by daemon "$from")" "ehr sh:read relay:exec $R"
+
 # What may not meet.
 m_now && from=$M_NOW
 { as daemon cat "$R" && sleep 1; } | { sleep 0.5 && as daemon "$STEPS" take "$A" slurp; } 2>/dev/null
