@@ -20,7 +20,7 @@ CPPFLAGS += -D_GNU_SOURCE -DMUNIMENT_VERSION='"$(VERSION)"' -Iuserspace -I. -I$(
 WARNINGS := -Wall -Wextra -Wshadow -Werror
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) -fstack-protector-strong -MMD -MP
-LDLIBS   := -lbpf -lelf -lz -lcrypto -lyaml -ljansson -lseccomp -lcap -lpthread
+LDLIBS   := -lbpf -lelf -lz -lcrypto -lyaml -ljansson -lseccomp -lcap -lmaxminddb -lpthread
 
 FOLDERS  := base policy ledger kernel pipeline report daemon cli
 SOURCES  := $(foreach f,$(FOLDERS),$(wildcard userspace/$(f)/*.c))

@@ -37,6 +37,12 @@ typedef long long __s64;
 #define AGREEMENTS_MAX 256
 #define ENDPOINTS_MAX  256 /* of all agreements */
 #define SINKS_MAX      64  /* rules of `declassify` */
+#define REGIONS_MAX    64  /* that agreements name: a mask has a bit for each */
+#define RESOLVERS_MAX  64
+
+/* Addresses that the names in agreements may have at a time, and networks in the regions that they name. */
+#define HOST_ADDRESSES_MAX  64 /* of one name */
+#define REGION_NETWORKS_MAX 262144
 
 /* Ids beyond the policy's own stores. */
 #define STORE_CANARY	   64 /* the watchdog's file: every access is denied, none is a finding */
@@ -161,6 +167,9 @@ enum reason {
 	REASON_AGREED = 13,	 /* an agreement lets this store's data go there */
 	REASON_NOT_AGREED = 14,	 /* none does */
 	REASON_COPIES = 15,	 /* the policy's `copies`, or that it has none */
+	REASON_REGION = 16,	 /* one would, but the receiver is in none of its regions */
+	REASON_RESOLVER = 17,	 /* the policy's `dns` lists the resolver */
+	REASON_DNS_VOLUME = 18,	 /* it does, but the process has sent it as much as it may */
 	REASON_END
 };
 
@@ -308,6 +317,7 @@ struct agreement_rules {
 	struct role_set roles; /* who may send; see any_role */
 	__u64 stores;	       /* labels whose data may go */
 	__u64 until_ns;	       /* boot nanoseconds: from then on, nothing may; ~0: never */
+	__u64 regions;	       /* where the receiver must be, in one of these; 0: anywhere */
 	__u32 any_role;
 	__u32 reserved;
 };
@@ -324,8 +334,26 @@ struct device_rules { /* what to do where the walk cannot tell */
 	__u32 reserved;
 };
 
-#define FLOW_SERVES 1u /* some grant says that it serves */
-#define FLOW_SINKS  2u /* the policy has rules that declassify */
+/* Stands for an agreement where the policy's `dns` lets data go to a resolver: in record_access.detail. */
+#define AGREEMENT_RESOLVER 0xffffu
+
+struct resolver_key {
+	__u8 address[16]; /* as in struct peer */
+	__u32 slot;
+	__u16 port; /* in the host's order */
+	__u16 reserved;
+};
+
+/* What processes that come from one have sent to resolvers. */
+struct dns_account {
+	__u64 since_ns; /* boot nanoseconds: when the time began that the bytes are counted in */
+	__u64 bytes;
+};
+
+#define FLOW_SERVES  1u /* some grant says that it serves */
+#define FLOW_SINKS   2u /* the policy has rules that declassify */
+#define FLOW_REGIONS 4u /* some agreement says where the receiver must be */
+#define FLOW_DNS     8u /* the policy has a section `dns` */
 
 /* What the policy says of copies elsewhere than where it lets them lie. */
 enum copies { COPIES_ALLOW = 0, COPIES_ALERT = 1, COPIES_DENY = 2 };
@@ -345,10 +373,12 @@ struct policy_slot {
 	__u8 stores[STORES_MAX];      /* by their bit in labels; STORE_NONE: the policy does not have it */
 	__u64 programs[FILTER_WORDS]; /* numbers of the programs whose libraries are asked for */
 	__u32 generation;
-	__u32 host;   /* what to do about each enum host_item: host_mode */
-	__u32 asks;   /* 0: no role asks for libraries */
-	__u16 flows;  /* FLOW_… */
-	__u16 copies; /* enum copies */
+	__u32 host;	     /* what to do about each enum host_item: host_mode */
+	__u32 asks;	     /* 0: no role asks for libraries */
+	__u16 flows;	     /* FLOW_… */
+	__u16 copies;	     /* enum copies */
+	__u64 dns_max_bytes; /* what an account may have, in so long */
+	__u64 dns_period_ns;
 };
 
 /* What the `host:` section of a policy speaks of. */
@@ -500,6 +530,7 @@ struct process_label {
 	__u64 stores; /* whose data it may hold: store_rules.label */
 	__u64 serves; /* whose data it serves to others under its own rules: what it connects to is decided like the rest */
 	__u64 memory; /* address of its mm_struct, if another process uses that, too: see label.bpf.h; else 0 */
+	__u64 dns; /* its account with resolvers, which it shares with its children: see dns.bpf.h; 0: none yet */
 };
 
 /* Kept by the cookie of a socket. */
@@ -540,6 +571,6 @@ _Static_assert(sizeof(struct labelled) == 48, "labelled");
 _Static_assert(sizeof(struct peer) == 24, "peer");
 _Static_assert(sizeof(struct network_key) == 24, "network_key");
 _Static_assert(sizeof(struct endpoint) == 16, "endpoint");
-_Static_assert(sizeof(struct agreement_rules) == 56, "agreement_rules");
+_Static_assert(sizeof(struct agreement_rules) == 64, "agreement_rules");
 
 #endif

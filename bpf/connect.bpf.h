@@ -93,7 +93,10 @@ static __always_inline int connect__ask(struct bpf_sock_addr *ctx, struct egress
 	e->peer.type = ctx->type;
 	e->peer.protocol = ctx->protocol;
 	e->peer.port = __builtin_bswap16((u16)ctx->user_port);
-	if (!known || egress__is_local(e->peer.address) || !maps__speaks())
+	if (!known || !maps__speaks())
+		return 1;
+	e->dns = dns__look(&e->peer, epoch_slot(maps__epoch())); /* how much is sent is not known here */
+	if (egress__is_local(e->peer.address) && e->dns <= DNS_LISTED)
 		return 1;
 	e->roles = known->roles;
 	return connect__may(e, known->label);

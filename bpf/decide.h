@@ -92,6 +92,13 @@ static inline __attribute__((always_inline)) __u64 decide_agreed(const struct ag
 		       : 0;
 }
 
+/* May an agreement's receiver be in these regions, of which he is in each? */
+static inline __attribute__((always_inline)) __u32 decide_region(const struct agreement_rules *rules,
+								 __u64 regions)
+{
+	return !rules->regions || rules->regions & regions;
+}
+
 /* Every operation of a combined access must be granted; one that asks for nothing is denied. */
 static inline __attribute__((always_inline)) __u32 decide_verdict(__u32 operations, __u32 granted)
 {

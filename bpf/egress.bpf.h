@@ -2,7 +2,8 @@
 /*
  * Out of the host: what a process holds may go where an agreement of the policy says, by sockets of the internet. Whatever
  * else leads out (packet sockets, vsock …) is never agreed. What a process serves to others (`serves`) may go to whom it
- * has accepted, but where it connects to itself it is decided like the rest. Every function returns 0 to allow or -EPERM.
+ * has accepted, but where it connects to itself it is decided like the rest. Questions to resolvers have rules of their own
+ * (dns.bpf.h). Every function returns 0 to allow or -EPERM.
  */
 #ifndef MUNIMENT_EGRESS_BPF_H
 #define MUNIMENT_EGRESS_BPF_H
@@ -10,10 +11,19 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * ENDPOINTS_MAX);
+	__uint(max_entries, 2 * ENDPOINTS_MAX * (1 + HOST_ADDRESSES_MAX));
 	__type(key, struct network_key);
 	__type(value, struct endpoint_list);
 } endpoints_by_network SEC(".maps");
+
+/* In which regions that the policy names a network is: networks that lie apart. What is in none is left out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * REGION_NETWORKS_MAX);
+	__type(key, struct network_key);
+	__type(value, u64);
+} regions_by_network SEC(".maps");
 
 /* Index: slot * ENDPOINTS_MAX + endpoint. */
 struct {
@@ -137,18 +147,32 @@ static long egress__ask(u32 turn, struct egress_ask *ask)
 	rules = bpf_map_lookup_elem(&agreements, &index);
 	if (!rules || !(decide_agreed(rules, &e->roles, e->now_ns) >> (e->bit & 63) & 1))
 		return 0;
+	if (!decide_region(rules, e->regions)) {
+		e->reason = REASON_REGION;
+		return 0;
+	}
 	e->agreement = endpoint->agreement + 1;
 	e->until_ns = rules->until_ns;
 	return 1;
 }
 
-/* What agreements say of the peer's network. */
+/* What agreements say of the peer's network; and its regions, where they ask for them. */
 static __always_inline struct endpoint_list *egress__endpoints(struct egress *e)
 {
 	struct network_key key = {.bits = 32 + 128, .slot = e->slot & 1};
+	struct endpoint_list *list;
+	u64 *regions;
 
+	e->regions = 0;
+	if (!egress__is_internet(e->peer.family))
+		return NULL;
 	__builtin_memcpy(key.address, e->peer.address, sizeof(key.address));
-	return egress__is_internet(e->peer.family) ? bpf_map_lookup_elem(&endpoints_by_network, &key) : NULL;
+	list = bpf_map_lookup_elem(&endpoints_by_network, &key);
+	if (!list || !(control.slots[e->slot & 1].flows & FLOW_REGIONS))
+		return list;
+	regions = bpf_map_lookup_elem(&regions_by_network, &key);
+	e->regions = regions ? *regions : 0;
+	return list;
 }
 
 /* Finds store, its rules, and agreement for the lowest bit of a label; the store may be none of the policy's. A global
@@ -165,12 +189,13 @@ __attribute__((noinline)) int egress__decide(struct egress *e, u64 label)
 	e->bit = egress__lowest(label);
 	store = control.slots[slot].stores[e->bit & 63];
 	e->store = store;
-	e->agreement = 0;
+	e->agreement = e->dns == DNS_LISTED ? AGREEMENT_RESOLVER : 0;
+	e->reason = e->dns == DNS_BEYOND ? REASON_DNS_VOLUME : REASON_NOT_AGREED;
 	index = slot * STORE_IDS + store;
 	rules = store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
 	e->mode = rules ? rules->mode : STORE_MODE_INVALID;
 	e->audit = rules ? rules->audit : STORE_AUDIT_BEST_EFFORT;
-	ask.list = egress__endpoints(e);
+	ask.list = e->agreement ? NULL : egress__endpoints(e);
 	if (rules && ask.list)
 		bpf_loop(ask.list->n, egress__ask, &ask, 0);
 	return 0;
@@ -189,7 +214,9 @@ static __always_inline struct access egress__access(const struct egress *e)
 				.actor = e->actor};
 
 	access.wanted = agreed ? VERDICT_ALLOW : VERDICT_DENY;
-	access.reason = agreed ? REASON_AGREED : REASON_NOT_AGREED;
+	access.reason = !agreed				     ? e->reason
+			: e->agreement == AGREEMENT_RESOLVER ? REASON_RESOLVER
+							     : REASON_AGREED;
 	access.enforced = decide_enforced(access.wanted, e->mode, e->mechanism);
 	access.flags = (e->mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR;
 	/* What is denied does not go. */
@@ -438,7 +465,7 @@ static __always_inline int egress__passed(struct sock *sk, const struct egress *
 	for (int i = 0; i < ROLE_WORDS; i++)
 		if (e->roles.words[i] & ~label->roles.words[i])
 			__sync_fetch_and_or(&label->roles.words[i], e->roles.words[i]);
-	if (!e->account || held & (held - 1) || e->label != held)
+	if (!e->account || e->dns || held & (held - 1) || e->label != held)
 		return 0;
 	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 	if (!actor)
@@ -468,6 +495,7 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 	const void *name = message->name;
 	struct egress *e;
 	u64 concerned;
+	u32 dns;
 
 	/* A stream that is connected goes where it is connected to, whatever the caller names. */
 	if (peer.type == SOCKET_STREAM && sk->__sk_common.skc_state != TCP_CLOSED)
@@ -483,12 +511,14 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 		return 0;
 	if (internet && egress__mark(sk, label->held, concerned))
 		return -EPERM;
-	if (internet && egress__is_local(peer.address))
+	dns = internet ? dns__ask(&peer, message->bytes) : DNS_NONE;
+	if (internet && egress__is_local(peer.address) && dns <= DNS_LISTED)
 		return 0;
 	e = egress__new(&peer, HOOK_SOCKET_SENDMSG, message->mechanism);
 	if (!e)
 		return -EPERM;
 	e->bytes = message->bytes;
+	e->dns = dns;
 	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e, label->held);
 }
 
@@ -561,7 +591,10 @@ static __noinline int egress__connect_by(struct sock *sk, const void *name, u32 
 	    !egress__peer_named(name, size, &peer) || egress__is_local(peer.address))
 		return 0;
 	e = egress__new(&peer, HOOK_SOCKET_CONNECT, mechanism);
-	return e ? egress__judge(e, concerned) : -EPERM;
+	if (!e)
+		return -EPERM;
+	e->dns = dns__ask(&peer, 0);
+	return egress__judge(e, concerned);
 }
 
 static __always_inline int egress__connect(struct socket *socket, const void *name, int size, u32 mechanism)

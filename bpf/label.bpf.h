@@ -60,6 +60,16 @@ static __always_inline bool label__may_hold(struct task_struct *task)
 	return control.labels && task->group_leader->bpf_storage;
 }
 
+/* Its account with resolvers, which it comes to have when it is asked for or the process forks: a number of no other. */
+static __always_inline u64 label__dns(struct process_label *label)
+{
+	if (!*(volatile u64 *)&label->dns)
+		__sync_val_compare_and_swap(&label->dns, 0,
+					    bpf_ktime_get_boot_ns() << 12 |
+						    (bpf_get_smp_processor_id() & 0xfff) | 1ull << 63);
+	return *(volatile u64 *)&label->dns;
+}
+
 /* What those hold together who share its memory, if any do, and hold anything. */
 static __always_inline u64 *label__shared(const struct process_label *label)
 {
@@ -246,7 +256,7 @@ static __noinline int label__serve(u64 stores)
 static __always_inline void label__fork(struct task_struct *child, bool shares)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct process_label *mine, *its;
+	struct process_label *mine, *its, *parent;
 
 	if (!shares && !label__of(task) && !label__served(task))
 		return;
@@ -260,6 +270,9 @@ static __always_inline void label__fork(struct task_struct *child, bool shares)
 		its->memory = (u64)task->mm;
 		__sync_lock_test_and_set(&mine->memory, (u64)task->mm);
 	}
+	parent = label__find(task, 0);
+	if (parent)
+		its->dns = label__dns(parent);
 	__sync_fetch_and_or(&its->stores, label__of(task));
 	__sync_fetch_and_or(&its->serves, label__served(task));
 }
@@ -286,7 +299,7 @@ static __always_inline void label__exec(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 stores = label__of(task), serves = label__served(task);
-	struct process_label *mine;
+	struct process_label *mine, *leader;
 
 	if (!stores && !serves)
 		return;
@@ -295,6 +308,9 @@ static __always_inline void label__exec(void)
 		count(COUNTER_NO_CACHE);
 		return;
 	}
+	leader = label__find(task, 0);
+	if (leader)
+		mine->dns = label__dns(leader);
 	__sync_fetch_and_or(&mine->stores, stores);
 	__sync_fetch_and_or(&mine->serves, serves);
 }

@@ -167,6 +167,9 @@ struct egress {
 	u64 now_ns;
 	u64 until_ns; /* when the agreement ends */
 	u64 account;  /* what was let go was counted there; 0: nowhere */
+	u64 regions; /* that the peer is in, if the policy asks */
+	u32 reason;  /* enum reason, where nothing lets the data go */
+	u32 dns;     /* DNS_…, of dns.bpf.h */
 	u32 slot;
 	u32 actor; /* ACTOR_… */
 	u8 hook;
@@ -175,7 +178,7 @@ struct egress {
 	u8 store;
 	u8 mode;
 	u8 audit;
-	u16 agreement; /* … and what lets its data go, from 1; 0: nothing */
+	u16 agreement; /* … and what lets its data go, from 1, or AGREEMENT_RESOLVER; 0: nothing */
 };
 
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */

@@ -23,6 +23,7 @@
 #include "bpf/access.bpf.h"
 #include "bpf/flow.bpf.h"
 #include "bpf/socket.bpf.h"
+#include "bpf/dns.bpf.h"
 #include "bpf/egress.bpf.h"
 #include "bpf/wire.bpf.h"
 #include "bpf/connect.bpf.h"

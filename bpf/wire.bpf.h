@@ -110,6 +110,7 @@ static __noinline int wire__may_leave(const struct packet *packet, const struct 
 		return 1;
 	__builtin_memcpy(e.peer.address, packet->to, sizeof(e.peer.address));
 	e.peer.type = packet->protocol == PROTOCOL_TCP ? SOCKET_STREAM : SOCKET_DGRAM;
+	e.dns = dns__look(&e.peer, e.slot); /* booked as it was sent */
 	e.now_ns = bpf_ktime_get_boot_ns();
 	bpf_loop(STORES_MAX, egress__refuses, &loop, 0);
 	if (!loop.denied)

@@ -48,6 +48,25 @@ static void test_defaults(void **state)
 	assert_int_equal(messages.len, 0);
 }
 
+static void test_seconds(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("version: 1\nrefresh: 5\ngrace: 86400\n"), CONFIG_OK);
+	assert_int_equal(config.refresh, 5);
+	assert_int_equal(config.grace, 86400);
+	assert_int_equal(read_text("version: 1\n"), CONFIG_OK);
+	assert_int_equal(config.refresh, 60);
+	assert_int_equal(config.grace, 600);
+	refused("version: 1\nrefresh: 4\n",
+		":2:10: error: refresh cannot be 4; expected a number of seconds, from 5 to 3600");
+	refused("version: 1\nrefresh: 3601\n", "from 5 to 3600");
+	refused("version: 1\ngrace: 59\n",
+		":2:8: error: grace cannot be 59; expected a number of seconds, from 60 to 86400");
+	refused("version: 1\ngrace: 10m\n", "grace cannot be 10m");
+	refused("version: 1\ngrace: [60]\n", "grace cannot be that");
+	refused("version: 1\nrefresh: -5\n", "refresh cannot be -5");
+}
+
 static void test_every_key(void **state)
 {
 	(void)state;
@@ -136,9 +155,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_no_file),
-		cmocka_unit_test(test_mechanisms),
+		cmocka_unit_test(test_seconds),	  cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_every_key), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_file),	  cmocka_unit_test(test_mechanisms),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

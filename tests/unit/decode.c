@@ -155,6 +155,8 @@ static void test_peers(void **state)
 	SENT(DECODE_OK, a->hook = HOOK_SOCKET_CONNECT);
 	SENT(DECODE_OK, a->detail = AGREEMENTS_MAX);
 	SENT(DECODE_AGREEMENT, a->detail = AGREEMENTS_MAX + 1);
+	SENT(DECODE_OK, (a->detail = AGREEMENT_RESOLVER, a->reason = REASON_RESOLVER));
+	SENT(DECODE_AGREEMENT, (a->detail = 1, a->reason = REASON_RESOLVER));
 	REFUSES(DECODE_OK, a->detail = AGREEMENTS_MAX + 1);
 	SENT(DECODE_OK, (a->peer.type = 99, a->peer.protocol = 0xffff, a->peer.port = 0));
 	SENT(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_READ));

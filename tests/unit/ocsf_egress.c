@@ -127,6 +127,40 @@ static void test_denied(void **state)
 	json_decref(json);
 }
 
+/* What a resolver is told goes by the section `dns`; and where an agreement failed by its regions, that is said. */
+static void test_resolvers_and_regions(void **state)
+{
+	struct record_access *a = denied_to(NULL);
+	json_t *json;
+
+	(void)state;
+	a->peer.port = 53;
+	a->reason = REASON_DNS_VOLUME;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "dns_volume");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:31");
+	ASSERT_AT(json, "message",
+		  "user1044 as user0 with postgres[3121] was denied to send data of store ehr to 2001:db8::1 "
+		  "port 53 (tcp), a resolver that it has told as much as it may");
+	json_decref(json);
+	a->reason = REASON_RESOLVER;
+	a->detail = AGREEMENT_RESOLVER;
+	a->wanted = VERDICT_ALLOW;
+	a->enforced = ENFORCED_ALLOWED;
+	json = entry(NULL);
+	ASSERT_AT(json, "action_id", "1");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:31");
+	ASSERT_AT(json, "unmapped.muniment.agreement_id", "");
+	json_decref(json);
+	a = denied_to(NULL);
+	a->reason = REASON_REGION;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "region");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:4");
+	assert_non_null(strstr(at(json, "message"), "(tcp), which lies in no region of the agreement"));
+	json_decref(json);
+}
+
 static void test_monitored_and_stopped(void **state)
 {
 	struct record_access *a = denied_to(NULL);
@@ -291,10 +325,15 @@ static int set_up_agreed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_agreed),	 cmocka_unit_test(test_denied),
-		cmocka_unit_test(test_folded),	 cmocka_unit_test(test_monitored_and_stopped),
-		cmocka_unit_test(test_peers),	 cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_received), cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_agreed),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_folded),
+		cmocka_unit_test(test_monitored_and_stopped),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_received),
+		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_resolvers_and_regions),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_agreed, tear_down);

@@ -248,6 +248,7 @@ static inline struct policy_image *fixture_agreed_image(void)
 		.expires_s = INT64_MAX,
 		.line = 20,
 	};
+	image->dns_rule = (struct image_rule){0, 31};
 	return image;
 }
 

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "policy/hosts.h"
 #include "policy/image.h"
 #include "policy/network.h"
 #include "tests/policy/fake_resolver.h"
@@ -124,10 +125,25 @@ static const struct {
 	{"[2001:db8::/32", "not closed", NULL},
 	{"[2001:db8::/32]/32", "protocol is wrong", NULL},
 	{"[2001:db8::]443", "does not end there", NULL},
-	{"lab.example.org:443", "names are not enforced", NULL},
-	{"lab", "names are not enforced", NULL},
-	{"*.example.org/24", "names are not enforced", NULL},
-	{"*:443", "no address", NULL},
+	{"lab.example.org/24", "a name has no prefix", NULL},
+	{"*.example.org:443", "no wildcards", NULL},
+	{"*:443", "no wildcards", NULL},
+	{"lab.*:443", "no wildcards", NULL},
+	{"m\303\274ller.example:443", "xn-- form", NULL},
+	{"lab.example.org.:443", "ends with a dot", "lab.example.org"},
+	{"lab..example", "a label is empty", NULL},
+	{".example:443", "a label is empty", NULL},
+	{"-lab.example", "hyphen", NULL},
+	{"lab-.example", "hyphen", NULL},
+	{"lab_1.example", "letters, digits and hyphens", NULL},
+	{"lab example", "letters, digits and hyphens", NULL},
+	{"lab.1", "begins with no letter", NULL},
+	{"0x7f.1", "begins with no letter", NULL},
+	{"a1.0x7f", "begins with no letter", NULL},
+	{"lab.example.org/tcp", "a port before it", NULL},
+	{"lab.example.org:0", "port is wrong", NULL},
+	{"lab.example.org:443/sctp", "protocol is wrong", NULL},
+	{"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg.example", "longer than 63", NULL},
 	{":443", "no address", NULL},
 	{"/24", "no address", NULL},
 	{"10.0.0:443", "no address", NULL},
@@ -178,6 +194,68 @@ static void wrong_endpoints_are_refused(void **state)
 			assert_null(finding->suggestion);
 		policy_free(policy);
 	}
+}
+
+static void names_are_read(void **state)
+{
+	static const char more[] =
+		"  lab: {stores: [ehr], to: [\"Lab.Example.ORG:443/tcp\", \"xn--mller-kva.example\"]}\n"
+		"  two: {stores: [imaging], to: [\"lab.example.org:53/udp\", host]}\n";
+	struct policy_image *image = compile(more);
+
+	(void)state;
+	assert_int_equal(image->n_endpoints, 4);
+	assert_int_equal(image->n_hosts, 3); /* each once */
+	assert_string_equal(image->hosts[0].name, "lab.example.org");
+	assert_string_equal(image->hosts[1].name, "xn--mller-kva.example");
+	assert_string_equal(image->hosts[2].name, "host");
+	assert_int_equal(image->endpoints[0].host, 1);
+	assert_int_equal(image->endpoints[0].rules.port_first, 443);
+	assert_int_equal(image->endpoints[0].rules.protocols, ENDPOINT_TCP);
+	assert_int_equal(image->endpoints[1].host, 2);
+	assert_int_equal(image->endpoints[1].rules.port_last, 65535);
+	assert_int_equal(image->endpoints[2].host, 1);
+	assert_int_equal(image->endpoints[2].rules.agreement, 1);
+	assert_int_equal(image->endpoints[3].host, 3);
+	policy_image_free(image);
+}
+
+static void names_have_a_limit(void **state)
+{
+	(void)state;
+	for (size_t length = POLICY_HOST_MAX; length <= POLICY_HOST_MAX + 1; length++) {
+		char name[POLICY_HOST_MAX + 2] = "", text[512];
+
+		for (size_t i = 0; i < length; i++)
+			name[i] = i % 2 ? '.' : 'a';
+		name[length - 1] = 'a';
+		name[length - 2] = 'a';
+		snprintf(text, sizeof(text), "  lab: {stores: [ehr], to: [%s]}\n", name);
+		policy_free(check(text, length > POLICY_HOST_MAX ? -EINVAL : 0));
+	}
+}
+
+/* A name's addresses are agreed on as they are known, by its ports and protocols. */
+static void names_lead_to_their_addresses(void **state)
+{
+	struct policy_image *image = compile("  lab: {stores: [ehr], to: [\"lab.example.org:443/tcp\"]}\n");
+	struct peer peer = {.port = 443, .protocol = PROTOCOL_TCP, .family = AF_INET6, .type = SOCKET_STREAM};
+	struct role_set none = {{0}};
+	struct host_change change;
+	uint8_t answer[1][16];
+
+	(void)state;
+	inet_pton(AF_INET6, "::ffff:203.0.113.7", peer.address);
+	memcpy(answer[0], peer.address, 16);
+	assert_int_equal(policy_explain_egress(image, &none, 0, &peer, 0), POLICY_NO_GRANT);
+	image_host_take(&image->hosts[0], (const uint8_t(*)[16])answer, 1, 100, 600, &change);
+	assert_int_equal(policy_explain_egress(image, &none, 0, &peer, 0), 0);
+	peer.port = 80;
+	assert_int_equal(policy_explain_egress(image, &none, 0, &peer, 0), POLICY_NO_GRANT);
+	peer.port = 443;
+	peer.address[15]++;
+	assert_int_equal(policy_explain_egress(image, &none, 0, &peer, 0), POLICY_NO_GRANT);
+	policy_image_free(image);
 }
 
 static void days_begin_in_utc(void **state)
@@ -424,6 +502,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(endpoints_are_read),
 		cmocka_unit_test(wrong_endpoints_are_refused),
+		cmocka_unit_test(names_are_read),
+		cmocka_unit_test(names_have_a_limit),
+		cmocka_unit_test(names_lead_to_their_addresses),
 		cmocka_unit_test(days_begin_in_utc),
 		cmocka_unit_test(recorded_words_have_a_limit),
 		cmocka_unit_test(two_files_may_not_name_the_same),

@@ -45,6 +45,17 @@ static bool is_true(json_t *json, const char *path)
 	return json_is_true(at(json, path));
 }
 
+static bool has_failed_name(json_t *s)
+{
+	json_t *name;
+	size_t i;
+
+	json_array_foreach (at(s, "names"), i, name)
+		if (strcmp(text(name, "state"), "failed") == 0)
+			return true;
+	return false;
+}
+
 /* What somebody should look at; each of these was counted since the daemon started. */
 static void judge(json_t *s, struct findings *f)
 {
@@ -75,6 +86,8 @@ static void judge(json_t *s, struct findings *f)
 		f->texts[f->n++] = "the disk of the ledger is full";
 	if (number(s, "events.error"))
 		f->texts[f->n++] = "the events file cannot be written; events wait in the ledger";
+	if (has_failed_name(s))
+		f->texts[f->n++] = "a name in an agreement is not resolved";
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		if (number(s, counters[i].counter))
 			f->texts[f->n++] = counters[i].finding;
@@ -100,6 +113,26 @@ static void print_operations(json_t *s)
 	}
 	if (net)
 		printf("  What the kernel skips of these while it preempts them is stopped by %s.\n", net);
+}
+
+static void print_names(json_t *s)
+{
+	json_t *name, *address;
+	size_t i, k;
+
+	json_array_foreach (at(s, "names"), i, name) {
+		printf("%-10s %s: %s", i ? "" : "names", text(name, "name"), text(name, "state"));
+		if (*text(name, "why"))
+			printf(" (%s)", text(name, "why"));
+		if (at(name, "age_s"))
+			printf(", last %lld s ago", number(name, "age_s"));
+		printf(", %lld addresses", number(name, "n_addresses"));
+		json_array_foreach (at(name, "addresses"), k, address) {
+			printf("%s %s (%lld s)", k ? "," : ":", text(address, "ip"),
+			       number(address, "age_s"));
+		}
+		putchar('\n');
+	}
 }
 
 static void print_policy(json_t *s)
@@ -141,6 +174,7 @@ static void print_status(json_t *s, const struct findings *f, bool colour)
 	printf("ring       %lld of %lld bytes wait for a checkpoint\n", number(s, "ring.used"),
 	       number(s, "ring.bytes"));
 	printf("lines to   %s, next %lld\n", text(s, "events.to"), number(s, "events.next"));
+	print_names(s);
 	print_operations(s);
 	putchar('\n');
 	for (unsigned i = 0; i < f->n; i++)

@@ -25,6 +25,8 @@ bool config_init(struct config *c)
 	memset(c, 0, sizeof(*c));
 	c->protect = STORE_MODE_ENFORCE;
 	c->fold = FOLD_DEFAULT;
+	c->refresh = REFRESH_DEFAULT;
+	c->grace = GRACE_DEFAULT;
 	return config_set(&c->policy, POLICY_DIR) && config_set(&c->ledger, "/var/lib/muniment/ledger") &&
 	       config_set(&c->key, "/etc/muniment/origin.key") && config_set(&c->run, "/run/muniment") &&
 	       config_set(&c->pin_dir, "/sys/fs/bpf/muniment") && config_set(&c->cgroup, "/sys/fs/cgroup") &&
@@ -145,6 +147,33 @@ static void read_protect(struct reader *rd, const struct ynode *value, void *out
 		((struct config *)out)->protect = (enum store_mode)i;
 }
 
+static void read_seconds(struct reader *rd, const struct ynode *value, const char *what, unsigned long min,
+			 unsigned long max, unsigned *ret_seconds)
+{
+	unsigned long seconds = 0;
+	char *end = NULL;
+
+	errno = 0;
+	if (ynode_scalar(value) == YSCALAR_INT)
+		seconds = strtoul(value->text, &end, 10);
+	if (!end || *end || errno || value->text[0] == '-' || seconds < min || seconds > max)
+		finding_expect(finding_add(rd->findings, POLICY_INVALID_VALUE, value->at, "%s cannot be %s",
+					   what, value->kind == YNODE_SCALAR ? value->text : "that"),
+			       "a number of seconds, from %lu to %lu", min, max);
+	else
+		*ret_seconds = (unsigned)seconds;
+}
+
+static void read_refresh(struct reader *rd, const struct ynode *value, void *out)
+{
+	read_seconds(rd, value, "refresh", REFRESH_MIN, REFRESH_MAX, &((struct config *)out)->refresh);
+}
+
+static void read_grace(struct reader *rd, const struct ynode *value, void *out)
+{
+	read_seconds(rd, value, "grace", GRACE_MIN, GRACE_MAX, &((struct config *)out)->grace);
+}
+
 static void read_fold(struct reader *rd, const struct ynode *value, void *out)
 {
 	unsigned long seconds;
@@ -167,6 +196,7 @@ static const struct key_spec keys[] = {
 	{"events", KEY_OPTIONAL, read_events},	 {"pin", KEY_OPTIONAL, read_pin},
 	{"protect", KEY_OPTIONAL, read_protect}, {"same_disk", KEY_OPTIONAL, read_same_disk},
 	{"alerts", KEY_OPTIONAL, read_alerts},	 {"mechanism", KEY_OPTIONAL, read_mechanism},
+	{"refresh", KEY_OPTIONAL, read_refresh}, {"grace", KEY_OPTIONAL, read_grace},
 	{"fold", KEY_OPTIONAL, read_fold},	 {"cgroup", KEY_OPTIONAL, read_cgroup},
 };
 

@@ -15,6 +15,13 @@
 #define FOLD_DEFAULT 60
 #define FOLD_MAX     3600
 
+#define REFRESH_DEFAULT 60 /* seconds */
+#define REFRESH_MIN	5
+#define REFRESH_MAX	3600
+#define GRACE_DEFAULT	600
+#define GRACE_MIN	60
+#define GRACE_MAX	86400
+
 struct config {
 	char *file;    /* it was read from; NULL: from none */
 	char *policy;  /* a directory of *.yaml, or a file */
@@ -27,6 +34,8 @@ struct config {
 	bool pin;
 	enum store_mode protect; /* what the daemon does for itself; STORE_MODE_INVALID: nothing */
 	unsigned fold;		 /* seconds in which repeats are counted and told once; 0: each is an entry */
+	unsigned refresh;	 /* seconds between two looks for the addresses of names in agreements */
+	unsigned grace;		 /* for so long, one that is not answered any more counts */
 	bool same_disk;
 	bool alerts;		  /* alerts as lines on standard error */
 	enum mechanism mechanism; /* MECHANISM_INVALID: the strongest */

@@ -96,6 +96,10 @@ static int open_loop(struct keeper *k)
 		err = keeper_reload_new(k);
 	if (!err)
 		err = watch_fd(k, k->reload_fd, EPOLLIN);
+	if (!err)
+		err = keeper_hosts_new(k);
+	if (!err)
+		err = watch_fd(k, k->resolve_fd, EPOLLIN);
 	return err;
 }
 
@@ -111,7 +115,7 @@ int keeper_new(const struct config *config, struct signer *signer, struct keeper
 	k->config = config;
 	k->signer = signer;
 	k->cpus = (unsigned)cpus;
-	k->epoll_fd = k->signal_fd = k->timer_fd = k->lock_fd = k->reload_fd = -1;
+	k->epoll_fd = k->signal_fd = k->timer_fd = k->lock_fd = k->reload_fd = k->resolve_fd = -1;
 	k->started_ns = host_monotonic_ns();
 	k->started_ms = (host_boot_ns() + (uint64_t)host_boot_offset_ns()) / MS;
 	k->watchdog_ns = notify_watchdog_ns();
@@ -175,11 +179,13 @@ static void beat(struct keeper *k, uint64_t now_ns)
 	if (now_ns - k->watched_ns >= WATCH_MS * MS) {
 		k->watched_ns = now_ns;
 		keeper_watch(k);
+		keeper_hosts_answers(k, now_ns); /* those that are overdue */
 	}
 	if (now_ns - k->programs_ns >= PROGRAMS_MS * MS) {
 		k->programs_ns = now_ns;
 		keeper_watch_programs(k);
 	}
+	keeper_hosts_ask(k, now_ns);
 	if (now_ns - k->drained_ns >= DRAIN_MS * MS / 2)
 		keeper_drain(k, now_ns);
 	else
@@ -205,6 +211,8 @@ static void handle(struct keeper *k, int fd, uint64_t now_ns)
 		control_serve(k->control);
 	} else if (fd == k->reload_fd) {
 		keeper_reload_done(k);
+	} else if (fd == k->resolve_fd) {
+		keeper_hosts_answers(k, now_ns);
 	} else {
 		keeper_committed(k, now_ns);
 		keeper_commit(k, now_ns);
@@ -293,6 +301,7 @@ bool keeper_free(struct keeper *k)
 
 	if (!k)
 		return true;
+	ended &= keeper_hosts_free(k);
 	control_free(k->control);
 	json_decref(k->copies_pending);
 	sink_free(k->sink, SINK_LAST_MS);

@@ -82,6 +82,10 @@ struct keeper {
 	uint64_t moved_ns; /* when that was last tried to be mended */
 	bool store_moved;  /* and told: a store's path leads to another inode than at load */
 	struct file_stamp passwd, group;
+	struct region_stamp regions[REGION_FILES]; /* the tables of regions, as they were seen last */
+	struct resolve *resolve;
+	int resolve_fd;
+	uint64_t hosts_ns; /* when names were asked for last; 0: at once */
 	uint64_t watchdog_ns;
 	char *own[KEEPER_OWN_MAX + 1]; /* paths, ended by NULL: see kernel_options */
 	size_t n_own;
@@ -171,6 +175,18 @@ void keeper_write_policy_event(struct keeper *k, const char *who);
  * which is in force. Failures are told, and cost those names. */
 void keeper_names_load(struct keeper *k, uint32_t generation);
 void keeper_names_save(const struct keeper *k, const struct policy_image *image);
+
+/*
+ * keeper_hosts.c: the addresses of names in agreements. new before the loop; free as keeper_reload_free. ask when it is
+ * time; answers when resolve_fd is readable and now and then; inherit before a policy comes into force: what is known of
+ * its names, from the former one, or with NULL from an earlier daemon.
+ */
+int keeper_hosts_new(struct keeper *k);
+bool keeper_hosts_free(struct keeper *k);
+void keeper_hosts_ask(struct keeper *k, uint64_t now_ns);
+void keeper_hosts_answers(struct keeper *k, uint64_t now_ns);
+void keeper_hosts_inherit(struct keeper *k, struct policy_image *image, const struct policy_image *former);
+void keeper_hosts_status(const struct keeper *k, struct buf *b);
 
 /* keeper_programs.c */
 /* Of a policy that came into force: writes which programs were refused, and which changed since the former one. */

@@ -45,6 +45,7 @@ int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked)
 	} else {
 		keeper_names_load(k, generation);
 	}
+	keeper_hosts_inherit(k, image, former);
 	err = kernel_apply(k->kernel, image, generation);
 	if (err) {
 		buf_printf(&loaded->messages, "the policy cannot be brought into force: %s\n",

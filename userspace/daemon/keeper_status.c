@@ -144,6 +144,7 @@ void keeper_status(struct keeper *k, struct buf *answer)
 	add_counters(k, b);
 	add_ledger(k, b);
 	add_sink(k, b);
+	keeper_hosts_status(k, b);
 	json_bool(b, "pinned", k->config->pin);
 	json_close(b, '}');
 }

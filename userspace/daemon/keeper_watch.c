@@ -2,6 +2,7 @@
 /* What is looked at from time to time: does the kernel side still decide, who are the users. See keeper.h. */
 #include "daemon/keeper.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/json.h"
@@ -144,6 +145,29 @@ void keeper_stamp(struct keeper *k)
 	stamp_file("/etc/group", &k->group);
 }
 
+/* Tables of regions that were written anew since the policy was read, and since that was tried last. */
+static void watch_regions(struct keeper *k)
+{
+	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder));
+	const char *changed = NULL;
+
+	for (size_t i = 0; i < REGION_FILES; i++) {
+		struct region_stamp now;
+
+		if (!image->region_files[i])
+			continue;
+		region_stamp(image->region_files[i], &now);
+		if (memcmp(&now, &image->region_stamps[i], sizeof(now)) &&
+		    memcmp(&now, &k->regions[i], sizeof(now)))
+			changed = image->region_files[i];
+		k->regions[i] = now;
+	}
+	if (!changed)
+		return;
+	log_info("%s changed; the policy is resolved anew", changed);
+	keeper_reload(k, "a change of a table of regions", false);
+}
+
 void keeper_watch(struct keeper *k)
 {
 	bool changed = stamp_file("/etc/passwd", &k->passwd);
@@ -157,6 +181,7 @@ void keeper_watch(struct keeper *k)
 	kernel_own_cgroups(k->kernel);
 	if (kernel_age_agreements(k->kernel, ocsf_policy(recorder_ocsf(k->recorder))))
 		log_debug("agreements cannot be held against the clock: %m");
+	watch_regions(k);
 	watch_stores(k);
 	watch_counters(k);
 	keeper_copies_watch(k);

@@ -80,6 +80,10 @@ static int clear_idle_slot(struct filling *f)
 	if (!err)
 		err = clear_slot(skel->maps.endpoints_by_network, offsetof(struct network_key, slot),
 				 f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.regions_by_network, offsetof(struct network_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.resolvers, offsetof(struct resolver_key, slot), f->slot);
 	for (uint32_t i = 0; !err && i < STORE_IDS; i++) {
 		uint32_t index = f->slot * STORE_IDS + i;
 

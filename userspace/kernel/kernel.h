@@ -143,6 +143,13 @@ typedef void (*kernel_file_system_fn)(void *ctx, const struct kernel_file_system
 /* Hands those to fn that are mounted where the daemon sees them. 0 or -errno. */
 int kernel_file_systems(kernel_file_system_fn fn, void *ctx);
 
+/*
+ * Some addresses came to names of the image, which is the policy in force and has them already, or went from them (gone):
+ * what agreements say of each is put into force, without a policy switch. 0 or -errno.
+ */
+int kernel_put_addresses(struct kernel *k, const struct policy_image *image, const uint8_t (*addresses)[16],
+			 size_t n, bool gone);
+
 /* Hands each process that may hold data of stores to fn. 0 or -errno. */
 int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct labelled */
 

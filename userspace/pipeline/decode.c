@@ -55,13 +55,20 @@ static bool peer_fits(const struct record_access *a)
 	}
 }
 
+static bool agreement_fits(const struct record_access *a)
+{
+	if (a->reason == REASON_RESOLVER)
+		return a->detail == AGREEMENT_RESOLVER;
+	return a->detail <= AGREEMENTS_MAX;
+}
+
 static enum decode_error check_peer(const struct record_access *a)
 {
 	bool sends = a->hook == HOOK_SOCKET_CONNECT || a->hook == HOOK_SOCKET_SENDMSG;
 
 	if (sends != (a->operations == SEND))
 		return DECODE_HOOK;
-	if (a->operations == SEND && a->detail > AGREEMENTS_MAX)
+	if (a->operations == SEND && !agreement_fits(a))
 		return DECODE_AGREEMENT;
 	return peer_fits(a) ? DECODE_OK : DECODE_PEER;
 }
@@ -328,6 +335,9 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_AGREED] = "agreed",
 		[REASON_NOT_AGREED] = "not_agreed",
 		[REASON_COPIES] = "copies",
+		[REASON_REGION] = "region",
+		[REASON_RESOLVER] = "resolver",
+		[REASON_DNS_VOLUME] = "dns_volume",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

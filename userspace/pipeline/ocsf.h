@@ -110,6 +110,9 @@ void ocsf_add_label(struct buf *b, const char *key, uint64_t label, const struct
 	X(MALFORMED, "malformed", 99, 4, true, false)                                                        \
 	X(STORE_MOVED, "store_moved", 99, 5, true, false)                                                    \
 	X(OPEN_BEFORE, "open_before", 99, 2, false, true)                                                    \
+	X(NAME_CHANGED, "name_changed", 8, 1, false, true)                                                   \
+	X(NAME_FAILED, "name_failed", 99, 3, true, false)                                                    \
+	X(NAME_REFUSED, "name_refused", 99, 4, true, false)                                                  \
 	X(APPROVAL_ASKED, "approval_asked", 99, 3, true, true)                                               \
 	X(STOP_ASKED, "stop_asked", 4, 3, true, true)                                                        \
 	X(MAINTENANCE, "maintenance", 99, 3, true, true)                                                     \

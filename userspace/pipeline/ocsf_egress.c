@@ -103,20 +103,33 @@ static void add_whereto(const struct peer *peer, struct buf *out)
 		buf_printf(out, " (protocol %u)", protocol_of(peer));
 }
 
+static const char *refusal_text(__u32 reason)
+{
+	switch (reason) {
+	case REASON_NOT_AGREED:
+		return ", which no agreement covers";
+	case REASON_REGION:
+		return ", which lies in no region of the agreement";
+	case REASON_DNS_VOLUME:
+		return ", a resolver that it has told as much as it may";
+	default:
+		return "";
+	}
+}
+
 void ocsf_egress_text(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out)
 {
 	const char *store = ocsf_store_name(policy, a->store);
-	bool disagreed = a->reason == REASON_NOT_AGREED;
+	const char *why = refusal_text(a->reason);
 
 	if (connects(a))
 		buf_str(out, "connect");
 	else
 		buf_printf(out, "send data of store %s", store);
 	add_whereto(&a->peer, out);
-	if (disagreed)
-		buf_str(out, ", which no agreement covers");
+	buf_str(out, why);
 	if (connects(a))
-		buf_printf(out, "%s while it holds data of store %s", disagreed ? "," : "", store);
+		buf_printf(out, "%s while it holds data of store %s", why[0] ? "," : "", store);
 }
 
 static void add_endpoint(const struct peer *peer, struct buf *b)
@@ -169,6 +182,12 @@ bool ocsf_egress_agreement(struct ocsf *o, const struct record_access *a, const 
 {
 	const struct image_agreement *agreement;
 
+	if (a->reason == REASON_RESOLVER || a->reason == REASON_DNS_VOLUME) {
+		if (policy && policy->image->dns_rule.line)
+			ocsf_add_rule(o, "rule", policy->image, policy->image->dns_rule.file,
+				      policy->image->dns_rule.line, b);
+		return policy && policy->image->dns_rule.line;
+	}
 	if (!a->detail)
 		return false;
 	if (!policy || a->detail > policy->image->n_agreements) {

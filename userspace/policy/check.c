@@ -45,6 +45,7 @@ static void free_agreement(struct policy_agreement *agreement)
 	free(agreement->store_names);
 	free(agreement->role_names);
 	free(agreement->endpoints);
+	free(agreement->region_words);
 }
 
 static void free_paths(struct policy_store_path *paths, size_t n)
@@ -86,6 +87,8 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_agreements; i++)
 		free_agreement(&policy->agreements[i]);
 	free(policy->agreements);
+	free(policy->regions.table);
+	free(policy->dns.resolvers);
 	free(policy->memberships);
 	findings_free(&policy->findings);
 	free(policy);
@@ -185,6 +188,9 @@ static bool check_limits(struct checker *ck)
 		at = policy->compartments[POLICY_WALLS_MAX].at;
 	good &= check_limit(ck, policy->n_compartments, POLICY_WALLS_MAX, "compartments", at);
 	good &= check_agreement_limits(ck);
+	if (policy->dns.n_resolvers > RESOLVERS_MAX)
+		at = policy->dns.resolvers[RESOLVERS_MAX].word.at;
+	good &= check_limit(ck, policy->dns.n_resolvers, RESOLVERS_MAX, "resolvers", at);
 	if (policy->copies.n_to > POLICY_COPIES_MAX)
 		at = policy->copies.to[POLICY_COPIES_MAX].word.at;
 	good &= check_limit(ck, policy->copies.n_to, POLICY_COPIES_MAX, "paths for copies", at);
@@ -246,6 +252,8 @@ int policy_check(struct policy *policy, const struct policy_env *env)
 		check_declassify(&ck);
 		check_roles(&ck);
 		check_host(&ck);
+		if (complete)
+			check_regions(&ck);
 	}
 	findings_sort(&policy->findings);
 	if (policy->findings.failed)

@@ -35,6 +35,9 @@ void check_declassify(struct checker *ck);
 /* Do agreements let anything go? */
 void check_agreements(struct checker *ck);
 
+/* Where the receivers of agreements must be: reads the tables. */
+void check_regions(struct checker *ck);
+
 /* Users, groups, programs; fills policy->memberships. */
 void check_roles(struct checker *ck);
 void check_host(struct checker *ck);

@@ -4,6 +4,7 @@
  *
  * Their stores and roles are check_reference.c's. Called by policy_check.
  */
+#include <string.h>
 #include <time.h>
 
 #include "policy/check.h"
@@ -18,6 +19,13 @@ static void check_expiry(struct checker *ck, const struct policy_agreement *agre
 			       "a day to come, or the agreement left out");
 }
 
+static void report_local(struct checker *ck, const struct policy_endpoint *endpoint)
+{
+	finding_expect(finding_add(ck->findings, POLICY_AGREEMENT_LOCAL, endpoint->word.at,
+				   "\"%s\" is this host itself", endpoint->word.text),
+		       "an address of others: what stays on the host needs no agreement");
+}
+
 /* Loopback only: it never asks for an agreement. */
 static void check_local(struct checker *ck, const struct policy_endpoint *endpoint)
 {
@@ -29,12 +37,17 @@ static void check_local(struct checker *ck, const struct policy_endpoint *endpoi
 		{{[15] = 1}, 128},
 	};
 
+	if (endpoint->host[0]) {
+		const char *top = strrchr(endpoint->host, '.');
+
+		if (strcmp(top ? top + 1 : endpoint->host, "localhost") == 0) /* RFC 6761, 6.3 */
+			report_local(ck, endpoint);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++) {
 		if (endpoint->prefix >= local[i].prefix &&
 		    network_contains(local[i].address, local[i].prefix, endpoint->address))
-			finding_expect(finding_add(ck->findings, POLICY_AGREEMENT_LOCAL, endpoint->word.at,
-						   "\"%s\" is this host itself", endpoint->word.text),
-				       "an address of others: what stays on the host needs no agreement");
+			report_local(ck, endpoint);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/hosts.h"
 #include "policy/image.h"
 #include "policy/network.h"
 
@@ -130,13 +131,40 @@ int policy_explain(const struct policy_image *image, const struct policy_actor *
 }
 
 /* Any of its networks that has the address counts: in the kernel, the longest prefix knows those of shorter ones. */
+/* Is the peer in the endpoint's network, or one of the addresses that its name has had? */
+static bool endpoint_has(const struct policy_image *image, const struct image_endpoint *endpoint,
+			 const struct peer *peer)
+{
+	if (endpoint->host)
+		return image_host_has(&image->hosts[endpoint->host - 1], peer->address);
+	return network_contains(endpoint->address, endpoint->prefix, peer->address);
+}
+
+/* The regions that an address is in: networks are sorted, and lie apart. */
+static uint64_t regions_of(const struct policy_image *image, const uint8_t address[16])
+{
+	size_t low = 0, high = image->n_regions;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct region_network *network = &image->regions[middle];
+
+		if (network_contains(network->address, network->prefix, address))
+			return network->regions;
+		if (memcmp(network->address, address, sizeof(network->address)) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
 static bool agreement_is_about(const struct policy_image *image, uint32_t agreement, const struct peer *peer)
 {
 	for (size_t i = 0; i < image->n_endpoints; i++) {
 		const struct image_endpoint *endpoint = &image->endpoints[i];
 
-		if (endpoint->rules.agreement == agreement &&
-		    network_contains(endpoint->address, endpoint->prefix, peer->address) &&
+		if (endpoint->rules.agreement == agreement && endpoint_has(image, endpoint, peer) &&
 		    decide_endpoint(&endpoint->rules, peer))
 			return true;
 	}
@@ -146,12 +174,14 @@ static bool agreement_is_about(const struct policy_image *image, uint32_t agreem
 long policy_explain_egress(const struct policy_image *image, const struct role_set *roles, uint32_t store,
 			   const struct peer *peer, int64_t now_s)
 {
+	uint64_t regions = regions_of(image, peer->address);
+
 	for (size_t i = 0; i < image->n_agreements && store < image->n_stores; i++) {
 		struct agreement_rules rules = image->agreements[i].rules;
 		int64_t expires_s = image->agreements[i].expires_s;
 
 		rules.until_ns = expires_s == INT64_MAX || now_s < expires_s ? ~0ull : 0;
-		if (decide_agreed(&rules, roles, 0) >> store & 1 &&
+		if (decide_agreed(&rules, roles, 0) >> store & 1 && decide_region(&rules, regions) &&
 		    agreement_is_about(image, (uint32_t)i, peer))
 			return (long)i;
 	}

@@ -57,6 +57,8 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(UNUSED_STORE, "unused-store", WARNING)                                                             \
 	X(AGREEMENT_EXPIRED, "agreement-expired", WARNING)                                                   \
 	X(AGREEMENT_LOCAL, "agreement-local", WARNING)                                                       \
+	X(REGION_TABLE, "region-table", ERROR)                                                               \
+	X(REGION_EMPTY, "region-empty", WARNING)                                                             \
 	X(COPIES_UNRESTRICTED, "copies-unrestricted", WARNING)                                               \
 	X(LIMIT_EXCEEDED, "limit-exceeded", ERROR)                                                           \
 	/* the host: paths */                                                                                \

@@ -95,6 +95,29 @@ struct image_compartment {
 	uint32_t line;
 };
 
+/* A name that endpoints have, and its addresses: see hosts.h. */
+struct image_address {
+	uint8_t address[16]; /* as in struct peer */
+	uint64_t seen_s;     /* CLOCK_BOOTTIME: when an answer had it last */
+};
+
+enum host_state { HOST_UNASKED = 0, HOST_RESOLVED, HOST_FAILED };
+
+struct image_host {
+	char *name;
+	struct image_address addresses[HOST_ADDRESSES_MAX];
+	size_t n_addresses;
+	enum host_state state; /* what its last answer came to */
+	uint64_t answered_s; /* CLOCK_BOOTTIME: of the last answer with an address that was taken; 0: none */
+	const char *why;     /* with HOST_FAILED; static text */
+	bool told;	     /* that it failed, or that an answer was refused */
+};
+
+struct image_resolver {
+	uint8_t address[16]; /* as in struct peer */
+	uint16_t port;
+};
+
 struct image_agreement { /* its index is agreement_rules' */
 	char *name;
 	char *purpose; /* "" where none is given */
@@ -109,6 +132,7 @@ struct image_agreement { /* its index is agreement_rules' */
 struct image_endpoint { /* its index is that in endpoint_list */
 	uint8_t address[16];
 	uint32_t prefix; /* bits */
+	uint32_t host;	 /* number of its name in hosts, from 1, whose addresses count then; 0: none */
 	struct endpoint rules;
 };
 
@@ -165,6 +189,17 @@ struct policy_image {
 	size_t n_agreements;
 	struct image_endpoint *endpoints;
 	size_t n_endpoints;
+	struct image_host *hosts;
+	size_t n_hosts;
+	struct region_network *regions; /* as in struct policy_regions */
+	size_t n_regions;
+	char *region_files[REGION_FILES]; /* what they were read from; NULL: none */
+	struct region_stamp region_stamps[REGION_FILES];
+	struct image_resolver *resolvers;
+	size_t n_resolvers;
+	uint64_t dns_max_bytes;
+	uint64_t dns_period_s;
+	struct image_rule dns_rule; /* line 0: the policy has no section `dns` */
 	/* The stores that bits of a label stand for, those of former policies among them; filled in by kernel_apply. */
 	struct label_name labels[STORES_MAX];
 	struct role_set any_user; /* roles without a users condition */

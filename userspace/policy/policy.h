@@ -15,6 +15,7 @@
 
 #include "bpf/abi.h"
 #include "policy/finding.h"
+#include "policy/region.h"
 #include "policy/resolver.h"
 #include "policy/ytree.h"
 
@@ -27,6 +28,7 @@
 #define POLICY_COPIES_MAX 256  /* paths where copies may lie */
 #define POLICY_SINKS_MAX  256  /* paths of all rules that declassify, and as many programs */
 #define POLICY_WORD_MAX	  255  /* bytes of a purpose or a partner */
+#define POLICY_HOST_MAX	  253  /* bytes of a host's name (RFC 1035, 2.3.4) */
 #define POLICY_DIR	  "/etc/muniment/policy.d"
 
 enum policy_class {
@@ -181,9 +183,11 @@ struct policy_sink {
 	size_t n_programs;
 };
 
-/* Where an agreement lets data go: "203.0.113.0/24:443". */
+/* Where an agreement lets data go: "203.0.113.0/24:443", "lab.example.org:443". */
 struct policy_endpoint {
 	struct policy_word word;
+	char host[POLICY_HOST_MAX +
+		  1];	     /* a name in lower case, whose addresses the daemon finds; else empty */
 	uint8_t address[16]; /* as in struct peer; what lies below the prefix is 0 */
 	uint32_t prefix;     /* bits of address, 0 to 128: of IPv4, 96 more than was written */
 	uint32_t protocols;  /* ENDPOINT_… */
@@ -207,6 +211,32 @@ struct policy_agreement {
 	int64_t expires_s; /* Unix seconds at which that day begins in UTC: the first at which it is over; INT64_MAX */
 	uint64_t stores; /* a bit for each, by its index */
 	struct role_set roles;
+	struct policy_word *region_words; /* "EU", "CH": where the receiver must be; none: anywhere */
+	size_t n_regions;
+	uint64_t regions; /* a bit for each, by its index in struct policy_regions */
+};
+
+/* `regions:`, the tables that tell where a network is, and what agreements ask of them. */
+struct policy_regions {
+	struct policy_place at; /* of the value; only with given */
+	bool given;
+	struct policy_word networks;	/* path of a CSV file; texts NULL: not given */
+	struct policy_word database;	/* path of a MaxMind DB */
+	const char *words[REGIONS_MAX]; /* that agreements name, each once: texts of theirs */
+	size_t n_words;
+	struct region_network *table; /* sorted, apart from each other: by region_table_read */
+	size_t n_table;
+	struct region_stamp stamps[REGION_FILES]; /* of networks and database, before they were read */
+};
+
+/* `dns:`, whom a process that holds records may ask for addresses, and how much it may send them. */
+struct policy_dns {
+	struct policy_place at; /* of the value; only with given */
+	bool given;
+	struct policy_endpoint *resolvers; /* addresses, each with one port */
+	size_t n_resolvers;
+	uint64_t max_bytes; /* of one process, */
+	uint64_t period_s;  /* in so long */
 };
 
 struct policy {
@@ -228,6 +258,8 @@ struct policy {
 	size_t n_compartments;
 	struct policy_agreement *agreements;
 	size_t n_agreements;
+	struct policy_regions regions;
+	struct policy_dns dns;
 	struct policy_copies copies;
 	struct policy_sink *sinks;
 	size_t n_sinks;

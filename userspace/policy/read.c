@@ -62,6 +62,8 @@ static const struct key_spec top_keys[] = {
 	{"host", KEY_OPTIONAL, read_host},
 	{"compartments", KEY_OPTIONAL, read_compartments},
 	{"agreements", KEY_OPTIONAL, read_agreements},
+	{"regions", KEY_OPTIONAL, read_regions},
+	{"dns", KEY_OPTIONAL, read_dns},
 	{"copies", KEY_OPTIONAL, read_copies},
 	{"declassify", KEY_OPTIONAL, read_declassify},
 	{"training", KEY_LATER, NULL},

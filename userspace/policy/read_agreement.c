@@ -39,7 +39,8 @@ static void read_agreed_roles(struct reader *rd, const struct ynode *node, void 
 
 static void read_to(struct reader *rd, const struct ynode *node, void *out)
 {
-	read_list(rd, node, "to", "a list of endpoints: [\"203.0.113.0/24:443\"]", read_endpoint, out);
+	read_list(rd, node, "to", "a list of endpoints: [\"203.0.113.0/24:443\", \"lab.example.org:443\"]",
+		  read_endpoint, out);
 }
 
 /* Recorded with what the agreement lets go, in each entry: hence the limit. */
@@ -120,8 +121,8 @@ static const struct key_spec agreement_keys[] = {
 	{"purpose", KEY_OPTIONAL, read_purpose},
 	{"partner", KEY_OPTIONAL, read_partner},
 	{"expires", KEY_OPTIONAL, read_expires},
+	{"region", KEY_OPTIONAL, read_region},
 	{"tls", KEY_LATER, NULL},
-	{"region", KEY_LATER, NULL},
 	{"max", KEY_LATER, NULL},
 };
 

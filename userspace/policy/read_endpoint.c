@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads an endpoint of an agreement: "203.0.113.0/24:443", "[2001:db8::]/32:8000-8100/tcp".
+ * Reads an endpoint of an agreement: "203.0.113.0/24:443", "[2001:db8::]/32:8000-8100/tcp", "lab.example.org:443".
  *
- * Called by the reader of agreements (read_agreement.c).
+ * Called by the readers of agreements and resolvers (read_agreement.c, read_dns.c).
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -12,7 +12,10 @@
 #include "policy/network.h"
 #include "policy/reader.h"
 
-#define FORM "an address or a network, and a port: 203.0.113.7:443, [2001:db8::]/32, 203.0.113.0/24:53/udp"
+#define FORM                                                                                                 \
+	"an address, a network or a name, and a port: 203.0.113.7:443, [2001:db8::]/32, "                    \
+	"203.0.113.0/24:53/udp, "                                                                            \
+	"lab.example.org:443"
 
 static struct policy_finding *refuse(struct reader *rd, const struct ynode *node, const char *why)
 {
@@ -48,22 +51,30 @@ static bool take_prefix(struct reader *rd, const struct ynode *node, const char 
 	return false;
 }
 
-/* What was written is no address of IPv4: what may it have been? */
-static void report_address(struct reader *rd, const struct ynode *node, size_t len)
+/* Does it begin as a name does? Letters before the first colon or slash; addresses of IPv6 have two colons. */
+static bool looks_named(const char *text, size_t len)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ*";
+	const char *colon = strchr(text, ':');
+
+	if (colon && strchr(colon + 1, ':') &&
+	    strspn(text, "0123456789abcdefABCDEF") == (size_t)(colon - text))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (strchr(letters, text[i]) || (unsigned char)text[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* What was written is neither an address of IPv4 nor a name: what may it have been? */
+static void report_address(struct reader *rd, const struct ynode *node)
+{
 	const char *text = node->text, *colon = strchr(text, ':');
 
 	if (colon && strchr(colon + 1, ':') &&
 	    strspn(text, "0123456789abcdefABCDEF") == (size_t)(colon - text))
 		finding_expect(refuse(rd, node, "an address of IPv6 needs brackets"),
 			       "[2001:db8::7]:443 or [2001:db8::]/32:443");
-	else if (strcspn(text, letters) < len)
-		finding_expect(finding_add(rd->findings, POLICY_NOT_ENFORCED, node->at,
-					   "the endpoint has the name \"%.*s\", and names are not enforced "
-					   "by this version",
-					   (int)len, text),
-			       "its address or network: 203.0.113.7:443, 203.0.113.0/24:443");
 	else
 		finding_expect(refuse(rd, node, "it begins with no address"), FORM);
 }
@@ -88,7 +99,7 @@ static bool take_ipv4(struct reader *rd, const struct ynode *node, const char **
 
 	memcpy(endpoint->address, network_ipv4, sizeof(network_ipv4));
 	if (!parse_address(AF_INET, *at, len, endpoint->address + NETWORK_IPV4_PREFIX / 8)) {
-		report_address(rd, node, len);
+		report_address(rd, node);
 		return false;
 	}
 	*at += len;
@@ -96,6 +107,24 @@ static bool take_ipv4(struct reader *rd, const struct ynode *node, const char **
 		return false;
 	endpoint->prefix = NETWORK_IPV4_PREFIX + (uint32_t)prefix;
 	return true;
+}
+
+static bool take_name(struct reader *rd, const struct ynode *node, const char **at,
+		      struct policy_endpoint *endpoint)
+{
+	size_t len = strcspn(*at, ":/");
+	unsigned long prefix;
+
+	if ((*at)[len] == '/' && strcmp(*at + len, "/tcp") != 0 && strcmp(*at + len, "/udp") != 0) {
+		finding_expect(refuse(rd, node, "a name has no prefix"),
+			       "the name and a port: lab.example.org:443");
+		return false;
+	}
+	if (!read_host_name(rd, node, len, endpoint->host))
+		return false;
+	*at += len;
+	endpoint->prefix = 128;
+	return take_prefix(rd, node, at, 128, &prefix); /* which tells that a protocol needs a port */
 }
 
 /* The prefix may stand behind the bracket or in it. */
@@ -231,28 +260,54 @@ static bool check_network(struct reader *rd, const struct ynode *node, const cha
 	return false;
 }
 
-void read_endpoint(struct reader *rd, const struct ynode *node, void *out)
+static bool take_peer(struct reader *rd, const struct ynode *node, const char **at,
+		      struct policy_endpoint *endpoint)
 {
-	struct policy_agreement *agreement = out;
-	struct policy_endpoint endpoint = {0}, *endpoints;
+	if (**at == '[')
+		return take_ipv6(rd, node, at, endpoint);
+	return looks_named(*at, strcspn(*at, ":/")) ? take_name(rd, node, at, endpoint)
+						    : take_ipv4(rd, node, at, endpoint);
+}
+
+bool read_peer(struct reader *rd, const struct ynode *node, struct policy_endpoint *ret_endpoint)
+{
+	struct policy_endpoint endpoint = {0};
 	const char *at, *behind;
 
 	if (node->kind != YNODE_SCALAR) { /* brackets without quotes are a list to YAML */
 		read_wrong_type(rd, node, "the endpoint", "a word in quotes: \"[2001:db8::]/32:443\"");
-		return;
+		return false;
 	}
 	if (!read_word(rd, node, "the endpoint", &endpoint.word))
-		return;
+		return false;
 	at = node->text;
-	if (!(*at == '[' ? take_ipv6 : take_ipv4)(rd, node, &at, &endpoint))
-		return;
+	if (!take_peer(rd, node, &at, &endpoint))
+		return false;
 	behind = at;
-	if (!take_ports(rd, node, &at, &endpoint) || !take_protocol(rd, node, at, &endpoint) ||
-	    !check_network(rd, node, behind, &endpoint))
+	if (!take_ports(rd, node, &at, &endpoint) || !take_protocol(rd, node, at, &endpoint))
+		return false;
+	if (!endpoint.host[0] && !check_network(rd, node, behind, &endpoint))
+		return false;
+	*ret_endpoint = endpoint;
+	return true;
+}
+
+void read_further_endpoint(struct reader *rd, const struct policy_endpoint *endpoint,
+			   struct policy_endpoint **endpoints, size_t *n)
+{
+	struct policy_endpoint *grown = read_grow(rd, *endpoints, *n, sizeof(*grown));
+
+	if (!grown)
 		return;
-	endpoints = read_grow(rd, agreement->endpoints, agreement->n_endpoints, sizeof(*endpoints));
-	if (!endpoints)
-		return;
-	agreement->endpoints = endpoints;
-	endpoints[agreement->n_endpoints++] = endpoint;
+	*endpoints = grown;
+	grown[(*n)++] = *endpoint;
+}
+
+void read_endpoint(struct reader *rd, const struct ynode *node, void *out)
+{
+	struct policy_agreement *agreement = out;
+	struct policy_endpoint endpoint;
+
+	if (read_peer(rd, node, &endpoint))
+		read_further_endpoint(rd, &endpoint, &agreement->endpoints, &agreement->n_endpoints);
 }

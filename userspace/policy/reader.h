@@ -87,6 +87,24 @@ void read_agreements(struct reader *rd, const struct ynode *node, void *out);
 void read_copies(struct reader *rd, const struct ynode *node, void *out);
 void read_declassify(struct reader *rd, const struct ynode *node, void *out);
 
+void read_regions(struct reader *rd, const struct ynode *node, void *out);
+void read_dns(struct reader *rd, const struct ynode *node, void *out);
+
+/* An endpoint: a network or a name, and ports. False after a finding. */
+bool read_peer(struct reader *rd, const struct ynode *node, struct policy_endpoint *ret_endpoint);
+/* One more of an array, which grows. */
+void read_further_endpoint(struct reader *rd, const struct policy_endpoint *endpoint,
+			   struct policy_endpoint **endpoints, size_t *n);
+/* The first len bytes of a word as a host's name, in lower case. False after a finding. */
+bool read_host_name(struct reader *rd, const struct ynode *node, size_t len, char name[POLICY_HOST_MAX + 1]);
+
+/* The list `region` of an agreement, out. */
+void read_region(struct reader *rd, const struct ynode *node, void *out);
+
+/* A volume in a time: "64KiB/hour". From 1 byte to 1 TiB, in a minute, an hour or a day. False after a finding. */
+bool read_volume(struct reader *rd, const struct ynode *node, const char *what, uint64_t *ret_bytes,
+		 uint64_t *ret_period_s);
+
 /* An item of `to`, into the agreement out. */
 void read_endpoint(struct reader *rd, const struct ynode *node, void *out);
 
