@@ -140,7 +140,7 @@ static void test_resolvers_and_regions(void **state)
 	ASSERT_AT(json, "unmapped.muniment.reason", "dns_volume");
 	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:31");
 	ASSERT_AT(json, "message",
-		  "user1044 as user0 with postgres[3121] was denied to send data of store ehr to 2001:db8::1 "
+		  "user1044 as user0 with postgres[3121] was denied to send data of store ehr to 203.0.113.9 "
 		  "port 53 (tcp), a resolver that it has told as much as it may");
 	json_decref(json);
 	a->reason = REASON_RESOLVER;
