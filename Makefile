@@ -76,7 +76,7 @@ $(O)/asan/libmuniment.a: $(patsubst %.c,$(O)/asan/%.o,$(TESTABLE))
 $(O)/unit/%: tests/unit/%.c $(O)/asan/libmuniment.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(SANITIZE) $< $(O)/asan/libmuniment.a $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(SANITIZE) $< $(O)/asan/libmuniment.a $(LDLIBS) -lssl -lcmocka -o $@
 
 .SECONDARY:
 units: $(UNITS)

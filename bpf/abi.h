@@ -35,9 +35,11 @@ typedef long long __s64;
 #define PROGRAMS_MAX   16384
 #define LIBRARIES_MAX  65536 /* that packages brought; and as many that roles list */
 #define AGREEMENTS_MAX 256
-#define ENDPOINTS_MAX  256 /* of all agreements */
-#define SINKS_MAX      64  /* rules of `declassify` */
-#define REGIONS_MAX    64  /* that agreements name: a mask has a bit for each */
+#define ENDPOINTS_MAX  256  /* of all agreements */
+#define SINKS_MAX      64   /* rules of `declassify` */
+#define STARTTLS_MAX   8    /* ports of an agreement at which TLS begins later */
+#define VOLUMES_MAX    4096 /* counts of what was sent under agreements, those of former policies among them */
+#define REGIONS_MAX    64   /* that agreements name: a mask has a bit for each */
 #define RESOLVERS_MAX  64
 
 /* Addresses that the names in agreements may have at a time, and networks in the regions that they name. */
@@ -170,6 +172,11 @@ enum reason {
 	REASON_REGION = 16,	 /* one would, but the receiver is in none of its regions */
 	REASON_RESOLVER = 17,	 /* the policy's `dns` lists the resolver */
 	REASON_DNS_VOLUME = 18,	 /* it does, but the process has sent it as much as it may */
+	REASON_LIMIT = 20,	 /* more than the agreement's `max`; file_size: what was sent in its time */
+	REASON_NOT_TLS =
+		21, /* the agreement wants TLS, and the connection did not begin with it, or nobody saw */
+	REASON_TLS_VERSION =
+		22, /* the connection's version is lower than the agreement's; open_flags: see SHOWN_… */
 	REASON_END
 };
 
@@ -313,6 +320,24 @@ struct endpoint { /* of a network, what an agreement is about */
 	__u32 reserved;
 };
 
+/* How what an agreement lets go must go, and how much of it: decide_tls, decide_fits. */
+struct agreement_limits {
+	__u64 max_bytes; /* in a window; 0: any number */
+	__u64 window_ns;
+	__u64 clock_ns;		      /* added to the boot time: a multiple of window_ns is the end of one */
+	__u64 volume;		      /* in `volumes`: the same for the same name in every policy */
+	__u32 tls;		      /* lowest version, as on the wire: 0x0303; 0: anything goes */
+	__u32 quic;		      /* not 0: QUIC counts as TLS */
+	__u16 starttls[STARTTLS_MAX]; /* ports of the service, in the host's order; 0: none */
+};
+
+/* What was sent under an agreement. */
+struct volume {
+	__u64 window; /* number of the one that `base` is about */
+	__u64 base;   /* total when it began */
+	__u64 total;  /* bytes ever */
+};
+
 struct agreement_rules {
 	struct role_set roles; /* who may send; see any_role */
 	__u64 stores;	       /* labels whose data may go */
@@ -320,7 +345,25 @@ struct agreement_rules {
 	__u64 regions;	       /* where the receiver must be, in one of these; 0: anywhere */
 	__u32 any_role;
 	__u32 reserved;
+	struct agreement_limits limits;
 };
+
+/*
+ * What the packets of a socket have shown so far: a version of TLS as on the wire (0x0301 to 0x0304), or one of these; and
+ * above SHOWN_PLAIN_SHIFT how many bytes this host sent in the plain before (at most SHOWN_PLAIN_MAX).
+ */
+#define SHOWN_NOTHING	   0u /* nobody saw the beginning, or it was none of TLS */
+#define SHOWN_OPENING	   1u /* nothing but what asks for TLS leaves; or nothing at all yet */
+#define SHOWN_EARLY	   2u /* behind that, before the answer that tells the version */
+#define SHOWN_PLAIN	   3u /* what goes before TLS is asked for */
+#define SHOWN_QUIC	   4u
+#define SHOWN_PLAIN_SHIFT  16
+#define SHOWN_PLAIN_MAX	   0xffffu
+#define shown_kind(shown)  ((shown)&0xffff)
+#define shown_plain(shown) ((shown) >> SHOWN_PLAIN_SHIFT)
+#define TLS_1_0		   0x0301u
+#define TLS_1_2		   0x0303u
+#define TLS_1_3		   0x0304u
 
 struct device_key {
 	__u32 slot;
@@ -350,10 +393,11 @@ struct dns_account {
 	__u64 bytes;
 };
 
-#define FLOW_SERVES  1u /* some grant says that it serves */
-#define FLOW_SINKS   2u /* the policy has rules that declassify */
-#define FLOW_REGIONS 4u /* some agreement says where the receiver must be */
-#define FLOW_DNS     8u /* the policy has a section `dns` */
+#define FLOW_SERVES  1u	 /* some grant says that it serves */
+#define FLOW_SINKS   2u	 /* the policy has rules that declassify */
+#define FLOW_REGIONS 4u	 /* some agreement says where the receiver must be */
+#define FLOW_DNS     8u	 /* the policy has a section `dns` */
+#define FLOW_TLS     16u /* some agreement wants TLS: connections are looked at from their beginning */
 
 /* What the policy says of copies elsewhere than where it lets them lie. */
 enum copies { COPIES_ALLOW = 0, COPIES_ALERT = 1, COPIES_DENY = 2 };
@@ -460,6 +504,7 @@ struct control {
 	__u64 pipes;   /* how many pipes hold data of stores, or are about to */
 	__u64 ports[PORTS_WORDS]; /* filter: local ports, by port_bit, of sockets that have sent such data */
 	__u64 sent;		  /* stores whose data was sent by a socket of the internet; likewise */
+	__u64 tls;		  /* not 0: the beginning of some connection is looked at; likewise */
 	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
 	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
 	struct own own;
@@ -533,6 +578,9 @@ struct process_label {
 	__u64 dns; /* its account with resolvers, which it shares with its children: see dns.bpf.h; 0: none yet */
 };
 
+#define LABEL_TLS_ACCEPTS 1u /* the other side asked for the connection */
+#define LABEL_TLS_TOLD	  2u /* the version and the name that was asked for are on record */
+
 /* Kept by the cookie of a socket. */
 struct socket_label {
 	__u64 holds; /* whose data lies in it, on the way to its owner */
@@ -547,6 +595,8 @@ struct socket_label {
 	__u64 sent_until_ns;
 	__u32 active;  /* not 0: its owner asked for the connection */
 	__u32 refused; /* not 0: something was sent that must not leave; nothing does any more */
+	__u32 shown;   /* SHOWN_…; while it is SHOWN_OPENING, there is a struct tls_state */
+	__u32 tls;     /* LABEL_TLS_… */
 };
 
 /* What iter/task tells of a process that may hold data of stores. */
@@ -571,6 +621,7 @@ _Static_assert(sizeof(struct labelled) == 48, "labelled");
 _Static_assert(sizeof(struct peer) == 24, "peer");
 _Static_assert(sizeof(struct network_key) == 24, "network_key");
 _Static_assert(sizeof(struct endpoint) == 16, "endpoint");
-_Static_assert(sizeof(struct agreement_rules) == 64, "agreement_rules");
+_Static_assert(sizeof(struct agreement_limits) == 56, "agreement_limits");
+_Static_assert(sizeof(struct agreement_rules) == 120, "agreement_rules");
 
 #endif

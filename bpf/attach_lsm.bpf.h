@@ -234,6 +234,13 @@ int BPF_PROG(lsm__inet_csk_clone, struct sock *sk, const struct request_sock *re
 	return 0;
 }
 
+SEC("lsm/inet_conn_established")
+int BPF_PROG(lsm__inet_conn_established, struct sock *sk)
+{
+	wire__established(sk);
+	return 0;
+}
+
 /* --- guarding the monitor and the host --- */
 
 SEC("lsm/task_kill")

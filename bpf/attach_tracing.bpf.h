@@ -141,6 +141,13 @@ int BPF_PROG(fentry__inet_csk_clone, struct sock *sk, const struct request_sock 
 	return 0;
 }
 
+SEC("fentry/security_inet_conn_established")
+int BPF_PROG(fentry__inet_conn_established, struct sock *sk)
+{
+	wire__established(sk);
+	return 0;
+}
+
 SEC("fexit/inet_recvmsg")
 int BPF_PROG(fexit__inet_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
 	     int flags, int ret)
@@ -216,6 +223,7 @@ SEC("fentry/sk_destruct")
 int BPF_PROG(fentry__sk_destruct, struct sock *sk)
 {
 	socket__gone(sk);
+	tls__gone(sk);
 	return 0;
 }
 

@@ -99,6 +99,67 @@ static inline __attribute__((always_inline)) __u32 decide_region(const struct ag
 	return !rules->regions || rules->regions & regions;
 }
 
+/* May TLS begin later at this port of the service? Without a branch, like decide_meets. */
+static inline __attribute__((always_inline)) __u32 decide_starttls(const struct agreement_limits *limits,
+								   __u32 port)
+{
+	__u64 listed = 0;
+
+	for (int i = 0; i < STARTTLS_MAX; i++)
+		listed |= (__u64)(limits->starttls[i] ^ port) - 1; /* below 0 where they are the same */
+	return port && listed >> 63;
+}
+
+/* How much may go before TLS is asked for, at the ports of `starttls`: greetings are shorter. RFC 5321, 4.5.3.1.4 gives a
+ * command 512 bytes. */
+#define STARTTLS_PLAIN_MAX 1024u
+
+/*
+ * May what the socket's packets have shown (SHOWN_…) go under the agreement? port: the service's, in the host's order. 1 or
+ * 0. Versions: RFC 8446, 4.2.1; QUIC has none below TLS 1.3 (RFC 9001, 4.2).
+ */
+static inline __attribute__((always_inline)) __u32 decide_tls(const struct agreement_limits *limits,
+							      __u32 shown, __u32 port)
+{
+	__u32 kind = shown_kind(shown), plain = shown_plain(shown);
+
+	if (!limits->tls)
+		return 1;
+	if (plain && (plain > STARTTLS_PLAIN_MAX || !decide_starttls(limits, port)))
+		return 0;
+	if (kind == SHOWN_QUIC)
+		return limits->quic != 0;
+	return kind == SHOWN_OPENING || (kind == SHOWN_PLAIN && plain) ||
+	       (kind >= limits->tls && kind <= TLS_1_3);
+}
+
+/* Why it may not: the version is known, or it is none. */
+static inline __attribute__((always_inline)) __u32 decide_tls_reason(__u32 shown)
+{
+	return shown_kind(shown) >= TLS_1_0 ? REASON_TLS_VERSION : REASON_NOT_TLS;
+}
+
+/* The number of the window of an agreement with max_bytes at that time (boot nanoseconds). */
+static inline __attribute__((always_inline)) __u64 decide_window(const struct agreement_limits *limits,
+								 __u64 now_ns)
+{
+	return limits->window_ns ? (now_ns + limits->clock_ns) / limits->window_ns : 0;
+}
+
+/* What was sent in the window: nothing yet in a new one. A clock that was set back goes on with the window it was in. */
+static inline __attribute__((always_inline)) __u64 decide_used(const struct volume *volume, __u64 window)
+{
+	return window > volume->window ? 0 : volume->total - volume->base;
+}
+
+/* Do so many bytes more fit below the agreement's max_bytes? None always do. 1 or 0. */
+static inline __attribute__((always_inline)) __u32 decide_fits(const struct agreement_limits *limits,
+							       __u64 used, __u64 bytes)
+{
+	return !limits->max_bytes || !bytes ||
+	       (used <= limits->max_bytes && bytes <= limits->max_bytes - used);
+}
+
 /* Every operation of a combined access must be granted; one that asks for nothing is denied. */
 static inline __attribute__((always_inline)) __u32 decide_verdict(__u32 operations, __u32 granted)
 {

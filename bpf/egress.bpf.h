@@ -33,14 +33,6 @@ struct {
 	__type(value, struct endpoint);
 } endpoints SEC(".maps");
 
-/* Index: slot * AGREEMENTS_MAX + agreement. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * AGREEMENTS_MAX);
-	__type(key, u32);
-	__type(value, struct agreement_rules);
-} agreements SEC(".maps");
-
 /* --- where to --- */
 
 static __always_inline void egress__set_ipv4(u8 *address, u32 ipv4)
@@ -135,7 +127,7 @@ static long egress__ask(u32 turn, struct egress_ask *ask)
 	struct egress *e = ask->e;
 	struct agreement_rules *rules;
 	struct endpoint *endpoint;
-	u32 index;
+	u32 index, why;
 
 	if (!list || turn >= ENDPOINTS_MAX)
 		return 1;
@@ -147,13 +139,19 @@ static long egress__ask(u32 turn, struct egress_ask *ask)
 	rules = bpf_map_lookup_elem(&agreements, &index);
 	if (!rules || !(decide_agreed(rules, &e->roles, e->now_ns) >> (e->bit & 63) & 1))
 		return 0;
-	if (!decide_region(rules, e->regions)) {
-		e->reason = REASON_REGION;
-		return 0;
+	why = decide_region(rules, e->regions) ? limits__hinder(e, &rules->limits) : REASON_REGION;
+	if (!why) {
+		e->agreement = endpoint->agreement + 1;
+		e->limited = rules->limits.max_bytes != 0;
+		e->limits = rules->limits.max_bytes || rules->limits.tls;
+		e->until_ns = rules->until_ns;
+		return 1;
 	}
-	e->agreement = endpoint->agreement + 1;
-	e->until_ns = rules->until_ns;
-	return 1;
+	if (!e->why) {
+		e->why = why;
+		e->missed = endpoint->agreement + 1;
+	}
+	return 0;
 }
 
 /* What agreements say of the peer's network; and its regions, where they ask for them. */
@@ -190,7 +188,8 @@ __attribute__((noinline)) int egress__decide(struct egress *e, u64 label)
 	store = control.slots[slot].stores[e->bit & 63];
 	e->store = store;
 	e->agreement = e->dns == DNS_LISTED ? AGREEMENT_RESOLVER : 0;
-	e->reason = e->dns == DNS_BEYOND ? REASON_DNS_VOLUME : REASON_NOT_AGREED;
+	e->missed = e->limited = e->limits = 0;
+	e->why = e->dns == DNS_BEYOND ? REASON_DNS_VOLUME : 0;
 	index = slot * STORE_IDS + store;
 	rules = store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
 	e->mode = rules ? rules->mode : STORE_MODE_INVALID;
@@ -210,13 +209,15 @@ static __always_inline struct access egress__access(const struct egress *e)
 				.slot = e->slot & 1,
 				.operations = OPERATION_BIT(OPERATION_SEND),
 				.place.store = e->store,
-				.detail = e->agreement,
+				.detail = unknown(agreed ? e->agreement : e->missed),
+				.open_flags = e->shown,
 				.actor = e->actor};
 
 	access.wanted = agreed ? VERDICT_ALLOW : VERDICT_DENY;
-	access.reason = !agreed				     ? e->reason
-			: e->agreement == AGREEMENT_RESOLVER ? REASON_RESOLVER
-							     : REASON_AGREED;
+	access.reason = unknown(!agreed				     ? e->why ? e->why : REASON_NOT_AGREED
+				: e->agreement == AGREEMENT_RESOLVER ? REASON_RESOLVER
+								     : REASON_AGREED);
+	access.place.root_ino = e->used; /* told with REASON_LIMIT */
 	access.enforced = decide_enforced(access.wanted, e->mode, e->mechanism);
 	access.flags = (e->mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR;
 	/* What is denied does not go. */
@@ -228,13 +229,16 @@ static __always_inline struct access egress__access(const struct egress *e)
 /* Records it. 0, or -EPERM when it must not go. */
 static __noinline int egress__settle(struct egress *e)
 {
-	struct access access = egress__access(e);
+	struct access access;
 
+	if (e->agreement && e->limited)
+		limits__charge(e);
+	access = egress__access(e);
 	access__tell_actor(&access);
-	if (account__is_foldable(&access))
+	if (!e->tells && account__is_foldable(&access))
 		account__fold_sent(&e->peer, &access);
-	if (emit__bare(&access, NULL, NULL, e->label, &e->peer) && e->audit == STORE_AUDIT_REQUIRED &&
-	    e->mode == STORE_MODE_ENFORCE)
+	if (emit__bare(&access, NULL, (const char *)e->server_name, e->label, &e->peer) &&
+	    e->audit == STORE_AUDIT_REQUIRED && e->mode == STORE_MODE_ENFORCE)
 		return -EPERM; /* no record, no access */
 	e->account = e->agreement ? access.account & ~ACCOUNT_FOLDED : 0;
 	return access.enforced == ENFORCED_ALLOWED ? 0 : -EPERM;
@@ -298,7 +302,7 @@ static __always_inline struct egress *egress__new(const struct peer *peer, u32 h
 }
 
 /* The current process is about to send, or to connect, to e->peer. */
-static __always_inline int egress__judge(struct egress *e, u64 label)
+static __always_inline int egress__decide_all(struct egress *e, u64 label)
 {
 	struct egress_loop loop = {.e = e, .label = label};
 	u64 epoch = maps__epoch();
@@ -323,6 +327,15 @@ static __always_inline int egress__judge(struct egress *e, u64 label)
 	loop.label = label;
 	bpf_loop(STORES_MAX, egress__lets_go, &loop, 0);
 	return loop.denied ? -EPERM : 0;
+}
+
+static __always_inline int egress__judge(struct egress *e, u64 label)
+{
+	int err = egress__decide_all(e, label);
+
+	if (err && e->charged)
+		limits__take_back(e);
+	return err;
 }
 
 /* --- sockets --- */
@@ -465,7 +478,7 @@ static __always_inline int egress__passed(struct sock *sk, const struct egress *
 	for (int i = 0; i < ROLE_WORDS; i++)
 		if (e->roles.words[i] & ~label->roles.words[i])
 			__sync_fetch_and_or(&label->roles.words[i], e->roles.words[i]);
-	if (!e->account || e->dns || held & (held - 1) || e->label != held)
+	if (!e->account || e->dns || e->limits || held & (held - 1) || e->label != held)
 		return 0;
 	actor = bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0);
 	if (!actor)
@@ -479,10 +492,10 @@ static __always_inline int egress__passed(struct sock *sk, const struct egress *
 
 /* What is sent, and where to. */
 struct egress_message {
-	const void *name; /* NULL: where the socket is connected to */
+	struct msghdr *message; /* NULL: pages of a file */
 	u64 bytes;
-	u32 size; /* of the name */
 	u32 mechanism;
+	u32 pad;
 };
 
 /* By a socket of the internet, or of whatever else is not of this host. */
@@ -492,7 +505,8 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 	struct peer peer = {
 		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
 	bool internet = egress__is_internet(peer.family), named;
-	const void *name = message->name;
+	const void *name = message->message ? message->message->msg_name : NULL;
+	u32 size = message->message ? message->message->msg_namelen : 0;
 	struct egress *e;
 	u64 concerned;
 	u32 dns;
@@ -500,7 +514,7 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 	/* A stream that is connected goes where it is connected to, whatever the caller names. */
 	if (peer.type == SOCKET_STREAM && sk->__sk_common.skc_state != TCP_CLOSED)
 		name = NULL;
-	named = internet && egress__peer_named(name, message->size, &peer);
+	named = internet && egress__peer_named(name, size, &peer);
 	if (internet && !named)
 		egress__peer_of(sk, &peer);
 	if (internet && !label->served &&
@@ -519,6 +533,8 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 		return -EPERM;
 	e->bytes = message->bytes;
 	e->dns = dns;
+	if (internet)
+		limits__look(e, sk, message->message);
 	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e, label->held);
 }
 
@@ -541,8 +557,7 @@ static __always_inline int egress__send(struct socket *socket, struct msghdr *me
 		return 0;
 	if (family == AF_UNIX)
 		return socket__give_peer(sk) ? -EPERM : 0;
-	sent.name = message->msg_name;
-	sent.size = message->msg_namelen;
+	sent.message = message;
 	return egress__send_by(sk, &sent, &label);
 }
 
@@ -594,6 +609,7 @@ static __noinline int egress__connect_by(struct sock *sk, const void *name, u32 
 	if (!e)
 		return -EPERM;
 	e->dns = dns__ask(&peer, 0);
+	e->shown = SHOWN_OPENING;
 	return egress__judge(e, concerned);
 }
 

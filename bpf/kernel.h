@@ -218,6 +218,17 @@ struct sock {
 	struct socket *sk_socket;
 };
 
+struct tcp_sock {
+	u32 snd_una; /* sequence number of the first byte that was not acknowledged */
+	u32 rcv_nxt; /* and of the next to come */
+	u64 bytes_acked;
+};
+
+struct tcp_request_sock {
+	u32 rcv_isn; /* of the SYN that came, and of the answer */
+	u32 snt_isn;
+};
+
 struct netlink_sock {
 	u32 dst_portid;
 	u32 dst_group;
@@ -236,9 +247,28 @@ struct socket {
 	struct sock *sk;
 };
 
+struct iovec {
+	void *iov_base;
+	unsigned long iov_len;
+};
+
+struct iov_iter {     /* what a message is sent from */
+	u8 iter_type; /* enum iter_type */
+	unsigned long iov_offset;
+	unsigned long count;
+	const struct iovec
+		*__iov; /* before 747b1f65d39a ("iov_iter: overlay struct iovec and ubuf/len", 6.4): iov */
+	void *ubuf;
+};
+
+struct iov_iter___old {
+	const struct iovec *iov;
+};
+
 struct msghdr {
 	void *msg_name; /* in the kernel's memory by now */
 	int msg_namelen;
+	struct iov_iter msg_iter;
 	unsigned int msg_flags;
 };
 
@@ -393,6 +423,14 @@ struct __sk_buff {
 	struct bpf_sock *sk;
 };
 
+struct bpf_tcp_sock {
+	u32 snd_cwnd;
+	u32 srtt_us;
+	u32 rtt_min;
+	u32 snd_ssthresh;
+	u32 rcv_nxt;
+};
+
 struct bpf_sock_addr {
 	u32 user_family;
 	u32 user_ip4; /* addresses and port in the network's order */
@@ -412,6 +450,7 @@ struct bpf_sysctl { /* uapi/linux/bpf.h: a program's context, not the kernel's o
 enum lockdown_reason { LOCKDOWN_DEV_MEM = 2, LOCKDOWN_KPROBES = 20, LOCKDOWN_KCORE = 19 };
 enum kernel_read_file_id { READING_MODULE = 2, READING_KEXEC_IMAGE = 3 };
 enum kernel_read_file_id___compressed { READING_MODULE_COMPRESSED = 3 };
+enum iter_type { ITER_UBUF = 0, ITER_IOVEC = 1 };
 enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 
 /* linux/fs.h: f_mode and may-masks, stable since 2.6 */

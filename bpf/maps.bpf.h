@@ -167,9 +167,9 @@ struct egress {
 	u64 now_ns;
 	u64 until_ns; /* when the agreement ends */
 	u64 account;  /* what was let go was counted there; 0: nowhere */
-	u64 regions; /* that the peer is in, if the policy asks */
-	u32 reason;  /* enum reason, where nothing lets the data go */
-	u32 dns;     /* DNS_…, of dns.bpf.h */
+	u64 regions;  /* that the peer is in, if the policy asks */
+	u32 reason;   /* enum reason, where nothing lets the data go */
+	u32 dns;      /* DNS_…, of dns.bpf.h */
 	u32 slot;
 	u32 actor; /* ACTOR_… */
 	u8 hook;
@@ -178,7 +178,17 @@ struct egress {
 	u8 store;
 	u8 mode;
 	u8 audit;
-	u16 agreement; /* … and what lets its data go, from 1, or AGREEMENT_RESOLVER; 0: nothing */
+	u16 agreement;	 /* … and what lets its data go, from 1, or AGREEMENT_RESOLVER; 0: nothing */
+	u64 used;	 /* with REASON_LIMIT: what was sent before, in the same window */
+	u64 server_name; /* address of that which TLS asked for, or 0 */
+	u32 shown;	 /* SHOWN_…: what its packets have shown of TLS */
+	u16 service;	 /* its port: the peer's, or our own of a connection that we accepted */
+	u16 missed;	 /* the first agreement that covers it but for its limits, from 1 … */
+	u16 charged;	 /* the last that counted it, from 1 */
+	u8 why;		 /* … and what is against it: enum reason */
+	u8 limited;	 /* the agreement counts what goes */
+	u8 limits;	 /* it has limits of some kind: each send is looked at */
+	u8 tells;	 /* what the connection has shown of TLS is to be on record */
 };
 
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */

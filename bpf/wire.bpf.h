@@ -97,13 +97,16 @@ static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
 }
 
 /* May a packet of the socket go there, by what those who send by it may? */
-static __noinline int wire__may_leave(const struct packet *packet, const struct socket_label *label)
+static __noinline int wire__may_leave(const struct packet *packet, const struct socket_label *label,
+				      u32 shown)
 {
 	struct egress e = {.slot = epoch_slot(maps__epoch()),
 			   .peer.family = AF_INET6,
 			   .peer.protocol = packet->protocol,
 			   .peer.port = packet->to_port,
-			   .roles = label->roles};
+			   .roles = label->roles,
+			   .shown = shown,
+			   .service = label->tls & LABEL_TLS_ACCEPTS ? packet->from_port : packet->to_port};
 	struct egress_loop loop = {.e = &e, .label = label->leaves};
 
 	if (!maps__speaks())
@@ -174,7 +177,7 @@ static __noinline u64 wire__number(const struct packet *packet)
 }
 
 /* A packet of a socket that has sent data of stores. */
-static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *label)
+static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *label, u32 shown)
 {
 	struct packet packet = {};
 	u64 sent, *known, passed, now_ns;
@@ -195,12 +198,15 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 		return 1;
 	if (label->refused)
 		return 0;
-	passed = wire__summary(&packet, label->leaves, egress__seed(label));
+	passed = wire__summary(&packet, label->leaves, egress__seed(label) + shown);
 	now_ns = bpf_ktime_get_coarse_ns();
 	if (wire__has_passed(label, passed, now_ns))
 		return 1;
-	if (!wire__may_leave(&packet, label))
+	if (!wire__may_leave(&packet, label, shown)) {
+		if (shown_kind(shown) == SHOWN_PLAIN && label->shown == SHOWN_OPENING)
+			label->shown = SHOWN_NOTHING; /* the next call of its sender fails */
 		return 0;
+	}
 	label->passed = 0;
 	label->passed_ns = now_ns;
 	label->passed = passed;
@@ -213,6 +219,7 @@ static __noinline int wire__leaves_known(struct __sk_buff *skb)
 	struct socket_label *label;
 	struct bpf_sock *sk;
 	u64 cookie;
+	u32 shown;
 
 	if (!wire__is_known(skb->local_port)) {
 		sk = skb->sk;
@@ -222,17 +229,22 @@ static __noinline int wire__leaves_known(struct __sk_buff *skb)
 	}
 	cookie = bpf_get_socket_cookie(skb);
 	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
-	if (!label || !label->leaves)
+	if (!label)
+		return 1;
+	shown = label->shown;
+	if (shown == SHOWN_OPENING || (label->leaves && shown_kind(shown) < TLS_1_0 && tls__is_asked()))
+		shown = tls__leaves(skb, cookie);
+	if (!label->leaves)
 		return 1;
 	wire__know(skb->local_port);
-	return wire__check(skb, label);
+	return wire__check(skb, label, shown);
 }
 
 /* 1: goes on, 0: dropped. */
 static __always_inline int wire__leaves(struct __sk_buff *skb)
 {
-	if (!control.sent || (!wire__is_known(skb->local_port) &&
-			      !(control.ports[0] & (1 << PORT_NONE | 1 << PORT_NONE_STREAM))))
+	if (!(control.sent | control.tls) || (!wire__is_known(skb->local_port) &&
+					      !(control.ports[0] & (1 << PORT_NONE | 1 << PORT_NONE_STREAM))))
 		return 1;
 	return wire__leaves_known(skb);
 }
@@ -260,17 +272,73 @@ static __noinline int wire__take(struct __sk_buff *skb)
 	return 1;
 }
 
+/* A packet to a socket that may begin with TLS. */
+static __noinline int wire__follow(struct __sk_buff *skb)
+{
+	u64 cookie = bpf_get_socket_cookie(skb);
+	struct socket_label *label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
+
+	return label && label->shown == SHOWN_OPENING ? tls__arrives(skb, cookie) : 1;
+}
+
 /* A connected socket knows the port that its packets come from, without a look at them. */
 static __always_inline int wire__arrives(struct __sk_buff *skb)
 {
 	u32 port;
 
+	if (!(control.sent | control.tls))
+		return 1;
+	if (control.tls && wire__is_known(skb->local_port) && !wire__follow(skb))
+		return 0;
 	if (!control.sent)
 		return 1;
 	port = __builtin_bswap32(skb->remote_port);
 	if (port && !wire__is_known(port))
 		return 1;
 	return wire__take(skb);
+}
+
+/* Is there an agreement about the network of a connection's other side? */
+static __noinline int wire__is_agreed_on(const u8 *address)
+{
+	struct network_key key = {.bits = 32 + 128, .slot = epoch_slot(maps__epoch())};
+
+	__builtin_memcpy(key.address, address, sizeof(key.address));
+	return bpf_map_lookup_elem(&endpoints_by_network, &key) != NULL;
+}
+
+/* It is followed from its beginning, if some agreement wants TLS. */
+static __noinline int wire__watch(struct sock *sk, u32 out, u32 in, u32 accepts)
+{
+	wire__know(sk->__sk_common.skc_num);
+	return tls__watch(bpf_get_socket_cookie(sk), out, in, accepts);
+}
+
+static __always_inline void wire__accepts(struct sock *sk, const struct request_sock *request,
+					  const struct packet *packet)
+{
+	const struct tcp_request_sock *tcp = (const void *)request;
+
+	if (sk->sk_protocol == PROTOCOL_TCP && !egress__is_local(packet->from) &&
+	    wire__is_agreed_on(packet->from))
+		wire__watch(sk, BPF_CORE_READ(tcp, snt_isn) + 1, BPF_CORE_READ(tcp, rcv_isn) + 1, 1);
+}
+
+/* The other side has answered. What came along with the first packet (TCP Fast Open) was not seen. */
+static __always_inline void wire__established(struct sock *sk)
+{
+	const struct tcp_sock *tcp = (const void *)sk;
+	u8 address[16] = {};
+
+	if (!tls__is_asked() || !egress__is_internet(sk->__sk_common.skc_family) ||
+	    sk->sk_protocol != PROTOCOL_TCP)
+		return;
+	if (sk->__sk_common.skc_family == AF_INET)
+		egress__set_ipv4(address, sk->__sk_common.skc_daddr);
+	else
+		bpf_probe_read_kernel(address, sizeof(address), &sk->__sk_common.skc_v6_daddr);
+	if (!egress__is_local(address) && wire__is_agreed_on(address) && BPF_CORE_READ(tcp, bytes_acked) <= 1)
+		wire__watch(sk, BPF_CORE_READ(tcp, snd_una), BPF_CORE_READ(tcp, rcv_nxt), 0);
 }
 
 /* A connection is accepted: data may have come to the listening socket with what made it. */
@@ -280,7 +348,7 @@ static __always_inline void wire__accepted(struct sock *sk, const struct request
 	struct packet packet = {.protocol = PROTOCOL_TCP};
 	u64 *known;
 
-	if (!control.sent)
+	if (!control.sent && !tls__is_asked())
 		return;
 	if (asked->skc_family == AF_INET) {
 		egress__set_ipv4(packet.from, asked->skc_daddr);
@@ -291,6 +359,8 @@ static __always_inline void wire__accepted(struct sock *sk, const struct request
 	}
 	packet.from_port = __builtin_bswap16(asked->skc_dport);
 	packet.to_port = asked->skc_num;
+	if (tls__is_asked())
+		wire__accepts(sk, request, &packet);
 	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
 	if (known && !socket__fill(sk, *known))
 		pass__relay(wire__number(&packet), sk->__sk_common.skc_cookie.counter);

@@ -144,6 +144,17 @@ int kernel_file_systems(kernel_file_system_fn fn, void *ctx)
 	return 0;
 }
 
+int kernel_volume(struct kernel *k, const struct policy_image *image, size_t i, uint64_t *ret_used,
+		  uint64_t *ret_left_s)
+{
+	(void)k;
+	(void)image;
+	(void)i;
+	(void)ret_used;
+	(void)ret_left_s;
+	return -ENOENT;
+}
+
 int kernel_age_agreements(struct kernel *k, const struct policy_image *image)
 {
 	(void)k;

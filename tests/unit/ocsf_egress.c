@@ -161,6 +161,79 @@ static void test_resolvers_and_regions(void **state)
 	json_decref(json);
 }
 
+/* Agreements with limits: why nothing went, and what the connection has shown. */
+static void test_limits(void **state)
+{
+	struct record_access *a = denied_to(ipv6);
+	json_t *json;
+
+	(void)state;
+	a->detail = 1;
+	a->reason = REASON_TLS_VERSION;
+	a->open_flags = 0x0302 | 40 << SHOWN_PLAIN_SHIFT;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "tls_version");
+	ASSERT_AT(json, "unmapped.muniment.agreement", "lab");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:14");
+	ASSERT_AT(json, "unmapped.muniment.tls", "1.1");
+	ASSERT_AT(json, "unmapped.muniment.bytes_plain", "40");
+	ASSERT_AT(json, "unmapped.muniment.server_name", "");
+	ASSERT_AT(json, "message",
+		  "user1044 as user0 with postgres[3121] was denied to send data of store ehr to 2001:db8::1 "
+		  "port 443 (tcp) over TLS 1.1, which is too old for the agreement lab");
+	json_decref(json);
+	a->reason = REASON_NOT_TLS;
+	a->open_flags = SHOWN_NOTHING;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "not_tls");
+	ASSERT_AT(json, "unmapped.muniment.tls", "");
+	ASSERT_AT(json, "unmapped.muniment.bytes_plain", "");
+	ASSERT_AT(json, "message",
+		  "user1044 as user0 with postgres[3121] was denied to send data of store ehr to 2001:db8::1 "
+		  "port 443 (tcp) without the TLS that the agreement lab wants");
+	json_decref(json);
+	a->reason = REASON_LIMIT;
+	a->file_size = 3000;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "limit");
+	ASSERT_AT(json, "unmapped.muniment.used_bytes", "3000");
+	ASSERT_AT(json, "unmapped.muniment.limit_bytes", "4096");
+	ASSERT_AT(json, "unmapped.muniment.limit_s", "604800");
+	ASSERT_AT(json, "message",
+		  "user1044 as user0 with postgres[3121] was denied to send data of store ehr to 2001:db8::1 "
+		  "port 443 (tcp), beyond what the agreement lab lets go");
+	json_decref(json);
+	a->detail = 3; /* of a policy that is known no more */
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.agreement_id", "3");
+	ASSERT_AT(json, "unmapped.muniment.limit_bytes", "");
+	json_decref(json);
+}
+
+/* The name that a client asks for is its own choice: a slash in it loses no entry. */
+static void test_server_names(void **state)
+{
+	static const char *const names[] = {"lab.example.org", "../../etc/passwd", "a\"b\\c", "/"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct record_access *a = sent(ipv6);
+		json_t *json;
+
+		a->detail = 1;
+		a->open_flags = TLS_1_3;
+		a->path_count = 1;
+		a->path_bytes = (__u32)strlen(names[i]) + 1;
+		memcpy(record.bytes + sizeof(*a), names[i], a->path_bytes);
+		a->header.size += a->path_bytes;
+		record.size = a->header.size;
+		json = entry(NULL);
+		ASSERT_AT(json, "unmapped.muniment.tls", "1.3");
+		ASSERT_AT(json, "unmapped.muniment.server_name", names[i]);
+		json_decref(json);
+	}
+}
+
 static void test_monitored_and_stopped(void **state)
 {
 	struct record_access *a = denied_to(NULL);
@@ -334,6 +407,8 @@ int main(void)
 		cmocka_unit_test(test_received),
 		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_resolvers_and_regions),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_server_names),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_agreed, tear_down);

@@ -238,6 +238,7 @@ static inline struct policy_image *fixture_agreed_image(void)
 		.name = strdup("lab"),
 		.purpose = strdup("blood tests, \"urgent\""),
 		.partner = strdup("Labor Nord"),
+		.rules.limits = {.max_bytes = 4096, .window_ns = 604800000000000},
 		.expires_s = INT64_MAX,
 		.line = 14,
 	};

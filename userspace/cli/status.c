@@ -148,6 +148,23 @@ static void print_policy(json_t *s)
 	}
 }
 
+/* How much of what they let go has gone. */
+static void print_agreements(json_t *s)
+{
+	const char *head = "agreements";
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (at(s, "agreements"), i, row) {
+		long long left = number(row, "left_s");
+
+		printf("%-10s %s: %lld of %lld bytes, anew in %lld:%02lld:%02lld\n", head, text(row, "name"),
+		       number(row, "used_bytes"), number(row, "limit_bytes"), left / 3600, left / 60 % 60,
+		       left % 60);
+		head = "";
+	}
+}
+
 static void print_status(json_t *s, const struct findings *f, bool colour)
 {
 	long long up = number(s, "uptime_s");
@@ -157,6 +174,7 @@ static void print_status(json_t *s, const struct findings *f, bool colour)
 	       is_true(s, "can_prevent") ? "can prevent" : "can detect only",
 	       is_true(s, "pinned") ? ", pinned" : "");
 	print_policy(s);
+	print_agreements(s);
 	printf("canary     %s%s%s\n", text(s, "canary.state"),
 	       *text(s, "canary.what") ? ", last silent: " : "", text(s, "canary.what"));
 	printf("itself     guarded: %s%s%s\n", text(s, "protection.mode"),

@@ -35,6 +35,28 @@ static void add_policy(const struct keeper *k, struct buf *b)
 	json_close(b, '}');
 }
 
+/* Agreements that let only so much go. */
+static void add_agreements(const struct keeper *k, struct buf *b)
+{
+	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder));
+	uint64_t used, left_s;
+
+	json_open(b, "agreements", '[');
+	for (size_t i = 0; i < image->n_agreements; i++) {
+		if (!image->agreements[i].rules.limits.max_bytes ||
+		    kernel_volume(k->kernel, image, i, &used, &left_s))
+			continue;
+		json_open(b, NULL, '{');
+		json_str(b, "name", image->agreements[i].name);
+		json_u64(b, "used_bytes", used);
+		json_u64(b, "limit_bytes", image->agreements[i].rules.limits.max_bytes);
+		json_u64(b, "limit_s", image->agreements[i].rules.limits.window_ns / 1000000000u);
+		json_u64(b, "left_s", left_s);
+		json_close(b, '}');
+	}
+	json_close(b, ']');
+}
+
 static void add_operations(const struct keeper *k, struct buf *b)
 {
 	unsigned n;
@@ -134,6 +156,7 @@ void keeper_status(struct keeper *k, struct buf *answer)
 	json_u64(b, "started_ms", k->started_ms);
 	json_u64(b, "uptime_s", (host_monotonic_ns() - k->started_ns) / 1000000000u);
 	add_policy(k, b);
+	add_agreements(k, b);
 	keeper_asks_status(k, b);
 	add_operations(k, b);
 	json_open(b, "canary", '{');

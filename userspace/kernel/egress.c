@@ -45,6 +45,8 @@ static int put_agreement(struct kernel *k, const struct policy_image *image, siz
 
 	rules.stores = kernel_labels_of(image, agreement->rules.stores);
 	rules.until_ns = boot_ns_of(agreement->expires_s);
+	if (rules.limits.max_bytes)
+		rules.limits.clock_ns = kernel_volume_clock(rules.limits.window_ns);
 	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.agreements), &index, &rules, BPF_ANY);
 }
 
@@ -148,9 +150,12 @@ static void fill_slot(const struct policy_image *image, struct policy_slot *slot
 	for (size_t i = 0; i < image->n_grants; i++)
 		if (image->grants[i].serves)
 			slot->flows |= FLOW_SERVES;
-	for (size_t i = 0; i < image->n_agreements; i++)
+	for (size_t i = 0; i < image->n_agreements; i++) {
 		if (image->agreements[i].rules.regions)
 			slot->flows |= FLOW_REGIONS;
+		if (image->agreements[i].rules.limits.tls)
+			slot->flows |= FLOW_TLS;
+	}
 	if (image->dns_rule.line)
 		slot->flows |= FLOW_DNS;
 	slot->dns_max_bytes = image->dns_max_bytes;
@@ -161,6 +166,8 @@ int kernel_fill_egress(struct kernel *k, const struct policy_image *image, uint3
 {
 	int err = image->n_agreements > AGREEMENTS_MAX || image->n_endpoints > ENDPOINTS_MAX ? -E2BIG : 0;
 
+	if (!err)
+		err = kernel_make_volumes(k, image);
 	for (size_t i = 0; !err && i < image->n_agreements; i++)
 		err = put_agreement(k, image, i, slot);
 	for (size_t i = 0; !err && i < image->n_endpoints; i++) {

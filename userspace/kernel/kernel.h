@@ -150,6 +150,13 @@ int kernel_file_systems(kernel_file_system_fn fn, void *ctx);
 int kernel_put_addresses(struct kernel *k, const struct policy_image *image, const uint8_t (*addresses)[16],
 			 size_t n, bool gone);
 
+/*
+ * What was sent in the window at hand under agreement i of the image, which has a limit; *ret_left_s: whole seconds until
+ * the next window, at least 1. 0 or -errno.
+ */
+int kernel_volume(struct kernel *k, const struct policy_image *image, size_t i, uint64_t *ret_used,
+		  uint64_t *ret_left_s);
+
 /* Hands each process that may hold data of stores to fn. 0 or -errno. */
 int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx); /* record: struct labelled */
 

@@ -136,6 +136,13 @@ uint64_t kernel_labels_of(const struct policy_image *image, uint64_t stores);
 /* What the image's agreements say, for a slot whose networks are cleared. Labels have been dealt. 0 or -errno. */
 int kernel_fill_egress(struct kernel *k, const struct policy_image *image, uint32_t slot);
 
+/* --- volume.c --- */
+
+/* A count for each agreement of the image that has a limit; those that are there go on. 0 or -errno. */
+int kernel_make_volumes(struct kernel *k, const struct policy_image *image);
+/* What is added to the boot time to count windows of that length from where they begin in UTC. */
+uint64_t kernel_volume_clock(uint64_t window_ns);
+
 /* --- copies.c --- */
 
 /* What the image says of copies, for a slot whose objects are cleared; after kernel_fill_egress. 0 or -errno. */

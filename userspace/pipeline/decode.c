@@ -11,8 +11,10 @@
 #define COPY	       OPERATION_BIT(OPERATION_COPY)
 #define PATH_BYTES_MAX (PATH_LARGE + PATH_NAME)
 
+/* Names of files have no '/'. A server's name in TLS, which whoever sends chose, may have anything but NUL. */
 static enum decode_error check_path(struct record_view *v, const char *path, size_t room)
 {
+	bool file = v->header.kind != RECORD_ACCESS || v->access.operations != SEND;
 	unsigned names = 0;
 	char before = '\0';
 
@@ -21,7 +23,7 @@ static enum decode_error check_path(struct record_view *v, const char *path, siz
 	for (unsigned i = 0; i < v->path_bytes; i++) {
 		char c = path[i];
 
-		if (c == '/' || (c == '\0' && before == '\0'))
+		if ((c == '/' && file) || (c == '\0' && before == '\0'))
 			return DECODE_PATH;
 		names += c == '\0';
 		before = c;
@@ -105,7 +107,7 @@ static enum decode_error check_access(const struct record_access *a)
 		return DECODE_VERDICT;
 	if (a->enforced == ENFORCED_INVALID || a->enforced >= ENFORCED_END)
 		return DECODE_ENFORCED;
-	if (a->reason == REASON_INVALID || a->reason >= REASON_END)
+	if (!decode_reason_text(a->reason))
 		return DECODE_REASON;
 	if ((!a->tally.count && (!(a->flags & RECORD_FLAG_FOLDED) || !a->tally.uses)) ||
 	    a->first_ns > a->header.boot_ns)
@@ -166,8 +168,9 @@ static enum decode_error decode_pass(const char *bytes, struct record_view *v)
 	memcpy(p, bytes, sizeof(*p));
 	v->path = NULL;
 	v->path_bytes = v->path_count = 0;
-	return p->how == PASS_INVALID || p->how >= PASS_EXEC || !p->label || !p->to.start_boot_ns ? DECODE_PASS
-												 : DECODE_OK;
+	return p->how == PASS_INVALID || p->how >= PASS_EXEC || !p->label || !p->to.start_boot_ns
+		       ? DECODE_PASS
+		       : DECODE_OK;
 }
 
 enum decode_error decode_record(const void *record, size_t size, unsigned cpus, struct record_view *ret_view)
@@ -338,6 +341,9 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_REGION] = "region",
 		[REASON_RESOLVER] = "resolver",
 		[REASON_DNS_VOLUME] = "dns_volume",
+		[REASON_LIMIT] = "limit",
+		[REASON_NOT_TLS] = "not_tls",
+		[REASON_TLS_VERSION] = "tls_version",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

@@ -18,7 +18,10 @@
  *				the policy), label (stores whose data the process may hold), and for
  *				denials rule (that of the store, the compartment or the host), wanted, enforced, reason, flags; path_raw
  *				(base64) where the path is not UTF-8
- *	…, of what is sent	agreement, its purpose and partner where it has them, and rule: its line
+ *	…, of what is sent	agreement, its purpose and partner where it has them, and rule: its line; once a connection,
+ *				and of what is refused, tls (its version), bytes_plain (that went before it) and
+ *				server_name (that the client asked for, its first 63 bytes); with reason limit:
+ *				limit_bytes in limit_s seconds, and used_bytes of these
  *	…, of what is copied	store: whose data it is; rule: the line of `copies` where there is one; with declassified,
  *				which says that the file is taken for no copy, that of the rule. What is done to a copy
  *				later has the flag copy

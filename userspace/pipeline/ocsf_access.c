@@ -237,7 +237,7 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
 	if (rich)
 		add_alert(o, view, policy, out);
 	add_span(o, a, out);
-	ocsf_add_unmapped(o, a, actor, policy, rich, clean, out);
+	ocsf_add_unmapped(o, view, actor, policy, rich, clean, out);
 	add_metadata(o, a, rich, actor->container, nonce, out);
 	add_object(o, a, out);
 	buf_char(out, '}');

@@ -10,6 +10,8 @@
 
 #include "base/json.h"
 
+#define NS_PER_S 1000000000u
+
 #define ADDRESS_AT_V4 12 /* where an address of IPv4 begins in one of IPv6 */
 
 bool ocsf_is_egress(const struct record_access *a)
@@ -103,33 +105,69 @@ static void add_whereto(const struct peer *peer, struct buf *out)
 		buf_printf(out, " (protocol %u)", protocol_of(peer));
 }
 
-static const char *refusal_text(__u32 reason)
+/* The agreement that decided, or that would have but for its limits; NULL: none, or it is not known any more. */
+static const struct image_agreement *agreement_of(const struct record_access *a,
+						  const struct ocsf_policy *policy)
 {
-	switch (reason) {
+	return policy && a->detail && a->detail <= policy->image->n_agreements
+		       ? &policy->image->agreements[a->detail - 1]
+		       : NULL;
+}
+
+/* As people write versions of TLS; NULL where the packets have shown none. */
+static const char *version_text(const struct record_access *a)
+{
+	static const char *const texts[] = {"SSL 3.0", "1.0", "1.1", "1.2", "1.3"};
+	uint32_t kind = shown_kind(a->open_flags);
+
+	return kind >= TLS_1_0 - 1 && kind <= TLS_1_3 ? texts[kind - (TLS_1_0 - 1)] : NULL;
+}
+
+/* Why it did not go, though an agreement covers whereto. */
+static void add_why(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out)
+{
+	const struct image_agreement *agreement = agreement_of(a, policy);
+	const char *version = version_text(a), *name = agreement ? agreement->name : "(unknown)";
+
+	switch (a->reason) {
 	case REASON_NOT_AGREED:
-		return ", which no agreement covers";
+		buf_str(out, ", which no agreement covers");
+		break;
 	case REASON_REGION:
-		return ", which lies in no region of the agreement";
+		buf_str(out, ", which lies in no region of the agreement");
+		break;
 	case REASON_DNS_VOLUME:
-		return ", a resolver that it has told as much as it may";
+		buf_str(out, ", a resolver that it has told as much as it may");
+		break;
+	case REASON_LIMIT:
+		buf_printf(out, ", beyond what the agreement %s lets go", name);
+		break;
+	case REASON_NOT_TLS:
+		buf_printf(out, " without the TLS that the agreement %s wants", name);
+		break;
+	case REASON_TLS_VERSION:
+		buf_printf(out, " over TLS %s, which is too old for the agreement %s",
+			   version ? version : "(unknown)", name);
+		break;
 	default:
-		return "";
+		break;
 	}
 }
 
 void ocsf_egress_text(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out)
 {
 	const char *store = ocsf_store_name(policy, a->store);
-	const char *why = refusal_text(a->reason);
+	size_t before;
 
 	if (connects(a))
 		buf_str(out, "connect");
 	else
 		buf_printf(out, "send data of store %s", store);
 	add_whereto(&a->peer, out);
-	buf_str(out, why);
+	before = out->len;
+	add_why(a, policy, out);
 	if (connects(a))
-		buf_printf(out, "%s while it holds data of store %s", why[0] ? "," : "", store);
+		buf_printf(out, "%s while it holds data of store %s", out->len > before ? "," : "", store);
 }
 
 static void add_endpoint(const struct peer *peer, struct buf *b)
@@ -177,10 +215,33 @@ void ocsf_egress_object(const struct record_access *a, struct buf *out)
 	json_close(out, '}');
 }
 
+void ocsf_egress_shown(const struct record_view *view, struct buf *b)
+{
+	const struct record_access *a = &view->access;
+	const char *version = version_text(a);
+
+	if (version)
+		json_str(b, "tls", version);
+	if (shown_plain(a->open_flags))
+		json_u64(b, "bytes_plain", shown_plain(a->open_flags));
+	if (view->path_bytes)
+		json_strn(b, "server_name", view->path, strnlen(view->path, view->path_bytes));
+}
+
+/* How much the agreement lets go, and what had gone before what it did not. */
+static void add_limit(const struct record_access *a, const struct image_agreement *agreement, struct buf *b)
+{
+	if (a->reason != REASON_LIMIT)
+		return;
+	json_u64(b, "limit_bytes", agreement->rules.limits.max_bytes & INT64_MAX);
+	json_u64(b, "limit_s", agreement->rules.limits.window_ns / NS_PER_S);
+	json_u64(b, "used_bytes", a->file_size & INT64_MAX);
+}
+
 bool ocsf_egress_agreement(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
 			   struct buf *b)
 {
-	const struct image_agreement *agreement;
+	const struct image_agreement *agreement = agreement_of(a, policy);
 
 	if (a->reason == REASON_RESOLVER || a->reason == REASON_DNS_VOLUME) {
 		if (policy && policy->image->dns_rule.line)
@@ -190,16 +251,16 @@ bool ocsf_egress_agreement(struct ocsf *o, const struct record_access *a, const 
 	}
 	if (!a->detail)
 		return false;
-	if (!policy || a->detail > policy->image->n_agreements) {
+	if (!agreement) {
 		json_u64(b, "agreement_id", a->detail);
 		return false;
 	}
-	agreement = &policy->image->agreements[a->detail - 1];
 	json_str(b, "agreement", agreement->name);
 	if (agreement->purpose[0])
 		json_str(b, "purpose", agreement->purpose);
 	if (agreement->partner[0])
 		json_str(b, "partner", agreement->partner);
+	add_limit(a, agreement, b);
 	ocsf_add_rule(o, "rule", policy->image, agreement->file, agreement->line, b);
 	return true;
 }

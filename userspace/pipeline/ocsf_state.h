@@ -109,6 +109,8 @@ const char *ocsf_egress_activity(const struct record_access *a);
 void ocsf_egress_text(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out);
 /* The members dst_endpoint, connection_info, traffic. */
 void ocsf_egress_object(const struct record_access *a, struct buf *out);
+/* Members of unmapped.muniment: tls, bytes_plain and server_name, as far as the connection has shown them. */
+void ocsf_egress_shown(const struct record_view *view, struct buf *out);
 /* Members of unmapped.muniment about the agreement that decided; true when its line is among them. */
 bool ocsf_egress_agreement(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
 			   struct buf *b);
@@ -126,7 +128,7 @@ const struct image_role *ocsf_role(const struct record_access *a, const struct o
 void ocsf_add_rule(struct ocsf *o, const char *key, const struct policy_image *image, uint32_t file,
 		   uint32_t line, struct buf *b);
 /* The member itself, with a comma before. policy: NULL when it is not known any more. */
-void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
+void ocsf_add_unmapped(struct ocsf *o, const struct record_view *view, struct actor *actor,
 		       const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b);
 
 /* --- ocsf_label.c --- */

@@ -178,9 +178,11 @@ static void add_decision(const struct record_access *a, struct buf *b)
 		json_u64(b, "file_mode", a->file_mode);
 }
 
-void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct actor *actor,
+void ocsf_add_unmapped(struct ocsf *o, const struct record_view *view, struct actor *actor,
 		       const struct ocsf_policy *policy, bool rich, bool clean_path, struct buf *b)
 {
+	const struct record_access *a = &view->access;
+
 	ADD_LITERAL(b, ",\"unmapped\":{\"muniment\":{\"store\":");
 	/* Names of stores are checked by the policy; unknown ones are ours. */
 	buf_char(b, '"');
@@ -196,6 +198,8 @@ void ocsf_add_unmapped(struct ocsf *o, const struct record_access *a, struct act
 	json_str(b, "mechanism", decode_mechanism_text(a->mechanism));
 	json_u64(b, "gen", a->policy_generation);
 	add_rules(o, a, actor, policy, rich, b);
+	if (ocsf_is_egress(a))
+		ocsf_egress_shown(view, b);
 	if (ocsf_is_copying(a) && a->detail)
 		ADD_LITERAL(b, ",\"declassified\":true");
 	if (rich)

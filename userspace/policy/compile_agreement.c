@@ -9,11 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/sha.h>
+
 #include "policy/image.h"
 
 static char *copy_word(const struct policy_word *word)
 {
 	return strdup(word->text ? word->text : "");
+}
+
+/* What an agreement's count is kept under: the same for the same name, and another for each other one. */
+static uint64_t volume_of(const char *name)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	uint64_t key;
+
+	SHA256((const unsigned char *)name, strlen(name), digest);
+	memcpy(&key, digest, sizeof(key));
+	return key;
 }
 
 static int copy_agreement(const struct policy_agreement *from, struct image_agreement *to)
@@ -28,6 +41,8 @@ static int copy_agreement(const struct policy_agreement *from, struct image_agre
 	to->rules.stores = from->stores;
 	to->rules.regions = from->regions;
 	to->rules.until_ns = ~0ull;
+	to->rules.limits = from->limits;
+	to->rules.limits.volume = from->limits.max_bytes ? volume_of(to->name) : 0;
 	to->expires_s = from->expires_s;
 	to->file = from->name.at.file;
 	to->line = from->name.at.line;

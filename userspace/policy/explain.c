@@ -187,3 +187,13 @@ long policy_explain_egress(const struct policy_image *image, const struct role_s
 	}
 	return POLICY_NO_GRANT;
 }
+
+enum reason policy_explain_limits(const struct policy_image *image, long agreement,
+				  const struct policy_sent *sent)
+{
+	const struct agreement_limits *limits = &image->agreements[agreement].rules.limits;
+
+	if (!decide_tls(limits, sent->shown, sent->port))
+		return (enum reason)decide_tls_reason(sent->shown);
+	return decide_fits(limits, sent->used, sent->bytes) ? REASON_AGREED : REASON_LIMIT;
+}

@@ -122,7 +122,7 @@ struct image_agreement { /* its index is agreement_rules' */
 	char *name;
 	char *purpose; /* "" where none is given */
 	char *partner;
-	/* As the map takes them, but for stores, which has a bit for the index of each, and until_ns. */
+	/* As the map takes them, but for stores, which has a bit for the index of each, until_ns and limits.clock_ns. */
 	struct agreement_rules rules;
 	int64_t expires_s; /* Unix seconds; INT64_MAX: never */
 	uint32_t file;	   /* index into files */
@@ -290,5 +290,17 @@ long policy_image_grant(const struct policy_image *image, const struct role_set 
  */
 long policy_explain_egress(const struct policy_image *image, const struct role_set *roles, uint32_t store,
 			   const struct peer *peer, int64_t now_s);
+
+/* What is asked of an agreement that covers data on its way out, beside that. */
+struct policy_sent {
+	uint32_t shown; /* SHOWN_…: what the connection's packets have shown of TLS */
+	uint16_t port;	/* of the service */
+	uint64_t used;	/* what was sent in the same window before; see decide_used */
+	uint64_t bytes; /* and is to be now */
+};
+
+/* REASON_AGREED, or which of the agreement's limits is against it. Decided by decide.h. */
+enum reason policy_explain_limits(const struct policy_image *image, long agreement,
+				  const struct policy_sent *sent);
 
 #endif

@@ -213,7 +213,12 @@ struct policy_agreement {
 	struct role_set roles;
 	struct policy_word *region_words; /* "EU", "CH": where the receiver must be; none: anywhere */
 	size_t n_regions;
-	uint64_t regions; /* a bit for each, by its index in struct policy_regions */
+	uint64_t regions;		/* a bit for each, by its index in struct policy_regions */
+	struct agreement_limits limits; /* as in the policy: clock_ns and volume are 0 */
+	size_t n_starttls;
+	bool tls_given;
+	struct policy_place quic_at; /* line 0: not given */
+	struct policy_place starttls_at;
 };
 
 /* `regions:`, the tables that tell where a network is, and what agreements ask of them. */

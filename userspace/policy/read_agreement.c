@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the agreements of a source: which data may leave the host, whereto, by whom, for what, until when.
+ * Reads the agreements of a source: which data may leave the host, whereto, by whom, for what, until when. How it must go,
+ * and how much of it, is read_limits.c's.
  *
  * Called by the table of the top level (read.c).
  */
@@ -122,8 +123,10 @@ static const struct key_spec agreement_keys[] = {
 	{"partner", KEY_OPTIONAL, read_partner},
 	{"expires", KEY_OPTIONAL, read_expires},
 	{"region", KEY_OPTIONAL, read_region},
-	{"tls", KEY_LATER, NULL},
-	{"max", KEY_LATER, NULL},
+	{"tls", KEY_OPTIONAL, read_tls},
+	{"quic", KEY_OPTIONAL, read_quic},
+	{"starttls", KEY_OPTIONAL, read_starttls},
+	{"max", KEY_OPTIONAL, read_max},
 };
 
 static void read_agreement(struct reader *rd, const struct ynode *name, const struct ynode *value)
@@ -140,6 +143,7 @@ static void read_agreement(struct reader *rd, const struct ynode *name, const st
 	agreements->expires_s = INT64_MAX;
 	read_mapping(rd, value, "the agreement", agreement_keys,
 		     sizeof(agreement_keys) / sizeof(*agreement_keys), agreements);
+	read_limits_end(rd, agreements);
 }
 
 void read_agreements(struct reader *rd, const struct ynode *node, void *out)

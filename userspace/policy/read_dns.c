@@ -66,7 +66,7 @@ static void read_resolvers(struct reader *rd, const struct ynode *node, void *ou
 	read_list(rd, node, "resolvers", "a list of addresses: [10.0.0.53]", read_resolver, out);
 }
 
-static void read_max(struct reader *rd, const struct ynode *node, void *out)
+static void read_dns_max(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_dns *dns = out;
 
@@ -75,7 +75,7 @@ static void read_max(struct reader *rd, const struct ynode *node, void *out)
 
 static const struct key_spec dns_keys[] = {
 	{"resolvers", KEY_REQUIRED, read_resolvers},
-	{"max", KEY_REQUIRED, read_max},
+	{"max", KEY_REQUIRED, read_dns_max},
 };
 
 void read_dns(struct reader *rd, const struct ynode *node, void *out)

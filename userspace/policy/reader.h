@@ -108,6 +108,13 @@ bool read_volume(struct reader *rd, const struct ynode *node, const char *what, 
 /* An item of `to`, into the agreement out. */
 void read_endpoint(struct reader *rd, const struct ynode *node, void *out);
 
+/* Values of keys of the agreement out, and what is to be said of them together. */
+void read_tls(struct reader *rd, const struct ynode *node, void *out);
+void read_quic(struct reader *rd, const struct ynode *node, void *out);
+void read_starttls(struct reader *rd, const struct ynode *node, void *out);
+void read_max(struct reader *rd, const struct ynode *node, void *out);
+void read_limits_end(struct reader *rd, const struct policy_agreement *agreement);
+
 /* A program as a mapping, {path: ..., digest: ...}; without word.text when there is no path. */
 void read_program_mapping(struct reader *rd, const struct ynode *node, struct policy_program *program);
 
