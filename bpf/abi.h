@@ -172,11 +172,11 @@ enum reason {
 	REASON_REGION = 16,	 /* one would, but the receiver is in none of its regions */
 	REASON_RESOLVER = 17,	 /* the policy's `dns` lists the resolver */
 	REASON_DNS_VOLUME = 18,	 /* it does, but the process has sent it as much as it may */
-	REASON_LIMIT = 20,	 /* more than the agreement's `max`; file_size: what was sent in its time */
+	REASON_LIMIT = 19,	 /* more than the agreement's `max`; file_size: what was sent in its time */
 	REASON_NOT_TLS =
-		21, /* the agreement wants TLS, and the connection did not begin with it, or nobody saw */
+		20, /* the agreement wants TLS, and the connection did not begin with it, or nobody saw */
 	REASON_TLS_VERSION =
-		22, /* the connection's version is lower than the agreement's; open_flags: see SHOWN_… */
+		21, /* the connection's version is lower than the agreement's; open_flags: see SHOWN_… */
 	REASON_END
 };
 
