@@ -52,6 +52,7 @@ int keeper_apply(struct keeper *k, struct policy_loaded *loaded, bool asked)
 			   strerror(-err));
 		return err;
 	}
+	image_drop_regions(image);
 	k->degraded = policy_image_enforces(image) && !kernel_can_prevent(k->kernel);
 	k->generation = generation;
 	memcpy(k->sha256, image->sha256, POLICY_DIGEST_SIZE);

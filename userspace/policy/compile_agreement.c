@@ -52,11 +52,16 @@ static int copy_agreement(const struct policy_agreement *from, struct image_agre
 /* The number of a name among the image's, from 1; 0 when memory is short. */
 static uint32_t host_number(struct policy_image *image, const char *name)
 {
+	char *copy;
+
 	for (size_t i = 0; i < image->n_hosts; i++)
 		if (strcmp(image->hosts[i].name, name) == 0)
 			return (uint32_t)i + 1;
-	image->hosts[image->n_hosts].name = strdup(name);
-	return image->hosts[image->n_hosts].name ? (uint32_t)++image->n_hosts : 0;
+	copy = strdup(name);
+	if (!copy)
+		return 0;
+	image->hosts[image->n_hosts].name = copy;
+	return (uint32_t)++image->n_hosts;
 }
 
 static int copy_endpoints(const struct policy_agreement *from, uint32_t number, struct policy_image *image)
@@ -132,6 +137,7 @@ int image_build_agreements(const struct policy *policy, struct policy_image *ima
 	image->agreements = calloc(policy->n_agreements + 1, sizeof(*image->agreements));
 	image->endpoints = calloc(endpoints + 1, sizeof(*image->endpoints));
 	image->hosts = calloc(endpoints + 1, sizeof(*image->hosts));
+	image->n_hosts = 0;
 	if (!image->agreements || !image->endpoints || !image->hosts)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_agreements && rc == 0; i++) {
@@ -142,6 +148,13 @@ int image_build_agreements(const struct policy *policy, struct policy_image *ima
 	if (rc == 0)
 		rc = copy_regions(&policy->regions, image);
 	return rc == 0 ? copy_dns(&policy->dns, image) : rc;
+}
+
+void image_drop_regions(struct policy_image *image)
+{
+	free(image->regions);
+	image->regions = NULL;
+	image->n_regions = 0;
 }
 
 void image_free_agreements(struct policy_image *image)
@@ -158,6 +171,6 @@ void image_free_agreements(struct policy_image *image)
 	free(image->agreements);
 	free(image->endpoints);
 	free(image->hosts);
-	free(image->regions);
+	image_drop_regions(image);
 	free(image->resolvers);
 }

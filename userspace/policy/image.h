@@ -256,6 +256,8 @@ void image_free_programs(struct policy_image *image);
 /* For compile.c: fills image->agreements and image->endpoints. 0 or -ENOMEM. */
 int image_build_agreements(const struct policy *policy, struct policy_image *image);
 void image_free_agreements(struct policy_image *image);
+/* The kernel has them: an image is kept for as long as records may refer to it, and a union has tens of thousands. */
+void image_drop_regions(struct policy_image *image);
 
 /* For compile.c: fills image->sinks. 0 or -ENOMEM. */
 int image_build_sinks(const struct policy *policy, struct policy_image *image);

@@ -39,15 +39,15 @@ struct open_row {
 };
 
 struct flattening {
+	number at;	   /* what lies before is done */
+	number begin, end; /* of the range at hand, which may grow */
 	struct open_row open[DEPTH_MAX];
 	size_t depth;
-	number at;	   /* what lies before is done */
-	bool over;	   /* the last address is done */
-	number begin, end; /* of the range at hand, which may grow */
-	uint64_t regions;  /* 0: there is none */
+	uint64_t regions; /* of the range at hand; 0: there is none */
 	struct region_network *networks;
 	size_t n, cap;
 	int err;
+	bool over; /* the last address is done */
 };
 
 struct region_table *region_table_new(const char *const *words, size_t n_words)
