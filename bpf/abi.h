@@ -138,6 +138,9 @@ enum hook {
 	HOOK_SOCKET_CONNECT = 36,
 	HOOK_SOCKET_SENDMSG = 37,
 	HOOK_SOCKET_RECVMSG = 38, /* of what another process here has sent */
+	HOOK_MESSAGE = 39,	  /* a message of a queue is received */
+	HOOK_KEY = 40,		  /* a key of the kernel's keyrings is read */
+	HOOK_INODE_GETXATTR = 41,
 	HOOK_END
 };
 
@@ -498,10 +501,12 @@ struct control {
 		       */
 	__u32 oldest; /* loaded objects from oldest to instance speak; others stay silent */
 	__u32 instance;
-	__u64 fold_ns; /* repeats are counted and told once in so long; 0: each is a record of its own */
-	__u64 labels;  /* stores of which some process may hold or serve data; never taken back */
-	__u64 copies;  /* how often a file came to hold data of stores outside of them; likewise */
-	__u64 pipes;   /* how many pipes hold data of stores, or are about to */
+	__u64 fold_ns;	/* repeats are counted and told once in so long; 0: each is a record of its own */
+	__u64 labels;	/* stores of which some process may hold or serve data; never taken back */
+	__u64 copies;	/* how often a file came to hold data of stores outside of them; likewise */
+	__u64 carriers; /* how many pipes, terminals, messages and keys hold data of stores, or are about to */
+	__u64 memories;		  /* not 0: some memory that processes share has */
+	__u64 groups;		  /* numbers dealt out to memory that has no other key: see bpf/group.bpf.h */
 	__u64 ports[PORTS_WORDS]; /* filter: local ports, by port_bit, of sockets that have sent such data */
 	__u64 sent;		  /* stores whose data was sent by a socket of the internet; likewise */
 	__u64 tls;		  /* not 0: the beginning of some connection is looked at; likewise */
@@ -574,8 +579,19 @@ struct held {
 struct process_label {
 	__u64 stores; /* whose data it may hold: store_rules.label */
 	__u64 serves; /* whose data it serves to others under its own rules: what it connects to is decided like the rest */
-	__u64 memory; /* address of its mm_struct, if another process uses that, too: see label.bpf.h; else 0 */
+	__u64 memory; /* address of its mm_struct, if another process sees that, or what it maps; else 0 */
 	__u64 dns; /* its account with resolvers, which it shares with its children: see dns.bpf.h; 0: none yet */
+};
+
+/* Memory that more than one process sees, by its key: see bpf/group.bpf.h. */
+#define GROUP_READS 6
+#define GROUP_SERVED                                                                                         \
+	(1ull << 62) /* in a key: what is served; set in none but an address, where it is reset */
+struct memory_group {
+	__u64 joined;		  /* key of what it is one with; 0: nothing */
+	__u64 members;		  /* keys that point here, and 1 for a file as long as it is there */
+	__u64 anchored;		  /* not 0: that is counted */
+	__u64 reads[GROUP_READS]; /* keys of what is only read by it; 0: none */
 };
 
 #define LABEL_TLS_ACCEPTS 1u /* the other side asked for the connection */

@@ -80,6 +80,20 @@ int BPF_PROG(fmod_ret__inode_setxattr, void *idmap, struct dentry *name, const c
 	return ret ? ret : names__describe(name, MECHANISM_FMOD_RET, HOOK_INODE_SETXATTR);
 }
 
+/* A program of its own, as both together need more stack than Linux 6.1 gives. */
+SEC("fmod_ret/security_inode_setxattr")
+int BPF_PROG(fmod_ret__inode_setxattr_copy, void *idmap, struct dentry *name, const char *attribute,
+	     const void *value, unsigned long size, int flags, int ret)
+{
+	return ret ? ret : copy__describe(name, attribute, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_inode_getxattr")
+int BPF_PROG(fmod_ret__inode_getxattr, struct dentry *name, const char *attribute, int ret)
+{
+	return ret ? ret : copy__look(name, attribute, MECHANISM_FMOD_RET);
+}
+
 SEC("fmod_ret/security_inode_removexattr")
 int BPF_PROG(fmod_ret__inode_removexattr, void *idmap, struct dentry *name, const char *attribute, int ret)
 {
@@ -166,6 +180,38 @@ SEC("fmod_ret/security_unix_may_send")
 int BPF_PROG(fmod_ret__unix_may_send, struct socket *socket, struct socket *to, int ret)
 {
 	return ret ? ret : socket__named(to);
+}
+
+/* --- queues and keys --- */
+
+SEC("fmod_ret/security_msg_msg_alloc")
+int BPF_PROG(fmod_ret__msg_msg_alloc, struct msg_msg *message, int ret)
+{
+	return ret ? ret : carrier__send(message);
+}
+
+SEC("fmod_ret/security_msg_queue_msgrcv")
+int BPF_PROG(fmod_ret__msg_queue_msgrcv, void *queue, struct msg_msg *message, struct task_struct *to,
+	     long type, int mode, int ret)
+{
+	return ret ? ret : carrier__offer(message, to, MECHANISM_FMOD_RET);
+}
+
+SEC("fmod_ret/security_key_alloc")
+int BPF_PROG(fmod_ret__key_alloc, struct key *key, const struct cred *cred, unsigned long flags, int ret)
+{
+	return ret ? ret : carrier__key(key);
+}
+
+/* See lsm__key_permission. */
+SEC("fmod_ret/security_key_permission")
+int BPF_PROG(fmod_ret__key_permission, void *reference, const struct cred *cred, int need, int ret)
+{
+	u64 key = 0;
+
+	if (ret || !control.labels || bpf_get_func_arg(ctx, 0, &key))
+		return ret;
+	return carrier__use_key(key, need, MECHANISM_FMOD_RET);
 }
 
 /* --- guarding the monitor and the host --- */

@@ -87,6 +87,20 @@ int BPF_PROG(lsm__inode_setxattr, void *idmap, struct dentry *name, const char *
 	return ret ? ret : names__describe(name, MECHANISM_LSM, HOOK_INODE_SETXATTR);
 }
 
+/* A program of its own, as both together need more stack than Linux 6.1 gives. */
+SEC("lsm/inode_setxattr")
+int BPF_PROG(lsm__inode_setxattr_copy, void *idmap, struct dentry *name, const char *attribute,
+	     const void *value, unsigned long size, int flags, int ret)
+{
+	return ret ? ret : copy__describe(name, attribute, MECHANISM_LSM);
+}
+
+SEC("lsm/inode_getxattr")
+int BPF_PROG(lsm__inode_getxattr, struct dentry *name, const char *attribute, int ret)
+{
+	return ret ? ret : copy__look(name, attribute, MECHANISM_LSM);
+}
+
 SEC("lsm/inode_removexattr")
 int BPF_PROG(lsm__inode_removexattr, void *idmap, struct dentry *name, const char *attribute, int ret)
 {
@@ -197,6 +211,7 @@ int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
 	label__executed();
+	carrier__executed();
 	library__executed();
 	return 0;
 }
@@ -239,6 +254,45 @@ int BPF_PROG(lsm__inet_conn_established, struct sock *sk)
 {
 	wire__established(sk);
 	return 0;
+}
+
+/* --- queues and keys --- */
+
+SEC("lsm/msg_msg_alloc_security")
+int BPF_PROG(lsm__msg_msg_alloc, struct msg_msg *message, int ret)
+{
+	return ret ? ret : carrier__send(message);
+}
+
+SEC("lsm/msg_msg_free_security")
+int BPF_PROG(lsm__msg_msg_free, struct msg_msg *message)
+{
+	carrier__open(message);
+	return 0;
+}
+
+SEC("lsm/msg_queue_msgrcv")
+int BPF_PROG(lsm__msg_queue_msgrcv, void *queue, struct msg_msg *message, struct task_struct *to, long type,
+	     int mode, int ret)
+{
+	return ret ? ret : carrier__offer(message, to, MECHANISM_LSM);
+}
+
+SEC("lsm/key_alloc")
+int BPF_PROG(lsm__key_alloc, struct key *key, const struct cred *cred, unsigned long flags, int ret)
+{
+	return ret ? ret : carrier__key(key);
+}
+
+/* The first argument's type has no members in the kernel's BTF, so that the verifier lets nobody load it. */
+SEC("lsm/key_permission")
+int BPF_PROG(lsm__key_permission, void *reference, const struct cred *cred, int need, int ret)
+{
+	u64 key = 0;
+
+	if (ret || !control.labels || bpf_get_func_arg(ctx, 0, &key))
+		return ret;
+	return carrier__use_key(key, need, MECHANISM_LSM);
 }
 
 /* --- guarding the monitor and the host --- */

@@ -51,6 +51,7 @@ int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
 {
 	actor__exec(bprm);
 	label__executed();
+	carrier__executed();
 	library__executed();
 	return 0;
 }
@@ -69,6 +70,26 @@ int BPF_PROG(fexit__anon_pipe_read, struct kiocb *call, void *to, long ret)
 {
 	if (ret > 0)
 		flow__received(call->ki_filp);
+	return 0;
+}
+
+SEC("fexit/tty_read")
+int BPF_PROG(fexit__tty_read, struct kiocb *call, void *to, long ret)
+{
+	if (ret > 0)
+		flow__received_by_terminal(call->ki_filp);
+	return 0;
+}
+
+/* Both sides of a pair at once. */
+SEC("fentry/tty_release_struct")
+int BPF_PROG(fentry__tty_release_struct, struct tty_struct *tty)
+{
+	struct tty_struct *other = tty->link;
+
+	flow__gone((u64)tty);
+	if (other)
+		flow__gone((u64)other);
 	return 0;
 }
 
@@ -130,7 +151,29 @@ int BPF_PROG(fentry__vmsplice_compat, const struct pt_regs *regs)
 SEC("fentry/free_pipe_info")
 int BPF_PROG(fentry__free_pipe_info, struct pipe_inode_info *pipe)
 {
-	flow__pipe_gone(pipe);
+	flow__gone((u64)pipe);
+	return 0;
+}
+
+SEC("fentry/security_msg_msg_free")
+int BPF_PROG(fentry__msg_msg_free, struct msg_msg *message)
+{
+	carrier__open(message);
+	return 0;
+}
+
+SEC("fentry/security_key_free")
+int BPF_PROG(fentry__key_free, struct key *key)
+{
+	flow__gone((u64)key);
+	return 0;
+}
+
+SEC("fexit/environ_read")
+int BPF_PROG(fexit__environ_read, struct file *file, char *to, unsigned long size, s64 *at, long ret)
+{
+	if (ret > 0)
+		carrier__variables(file);
 	return 0;
 }
 
@@ -227,10 +270,16 @@ int BPF_PROG(fentry__sk_destruct, struct sock *sk)
 	return 0;
 }
 
+/* Its address as a number, which the verifier lets be calculated with. */
 SEC("fentry/exit_mmap")
-int BPF_PROG(fentry__exit_mmap, struct mm_struct *memory)
+int BPF_PROG(fentry__exit_mmap)
 {
-	label__memory_gone(memory);
+	u64 memory = 0;
+
+	if (!bpf_get_func_arg(ctx, 0, &memory)) {
+		label__memory_gone(memory);
+		flow__gone(memory);
+	}
 	return 0;
 }
 
@@ -480,6 +529,7 @@ int BPF_PROG(tracing__process_fork, struct task_struct *parent, struct task_stru
 {
 	label__forked(child);
 	pass__fork(child);
+	carrier__forked(child);
 	connect__forked(parent, child);
 	return 0;
 }

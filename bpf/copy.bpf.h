@@ -23,7 +23,7 @@ static __noinline u64 copy__find(struct inode *inode)
 
 	object__id(inode, &id);
 	label = bpf_map_lookup_elem(&labels_by_file, &id);
-	return label ? *label : 0;
+	return (label ? *label : 0) | (control.memories ? group__holds(group__of_file(inode)) : 0);
 }
 
 /* Whose data the file holds beside that of the store that it lies in, if it lies in one. */
@@ -32,17 +32,27 @@ static __always_inline u64 copy__label(struct inode *inode)
 	return copy__may_be(inode) ? copy__find(inode) : 0;
 }
 
+static __always_inline void copy__note(struct inode *inode)
+{
+	u32 bit;
+	u64 *word = copy__word(inode->i_ino, &bit);
+
+	if (*word >> bit & 1)
+		return;
+	__sync_fetch_and_or(word, 1ull << bit);
+	kept__forget(inode);
+}
+
 /* The file comes to hold more. 0 or -ENOMEM. */
 static __noinline int copy__mark(struct inode *inode, u64 stores)
 {
 	struct object_id id;
-	u64 none = 0, *word, *label, number;
-	u32 bit;
+	u64 none = 0, *label, number;
 
-	word = copy__word(inode->i_ino, &bit);
+	copy__note(inode);
+	if (control.groups && group__write(group__of_file(inode), stores))
+		return -ENOMEM;
 	__sync_fetch_and_add(&control.copies, 1);
-	__sync_fetch_and_or(word, 1ull << bit);
-	kept__forget(inode);
 	object__id(inode, &id);
 	bpf_map_update_elem(&labels_by_file, &id, &none, BPF_NOEXIST);
 	label = bpf_map_lookup_elem(&labels_by_file, &id);
@@ -72,7 +82,10 @@ static __always_inline void copy__gone(struct inode *inode)
 {
 	struct object_id id;
 
-	if (!copy__may_be(inode) || inode->i_nlink)
+	if (!(control.copies | control.groups) || !copy__is_noted(inode))
+		return;
+	group__file_gone(group__of_file(inode), inode->i_nlink);
+	if (inode->i_nlink)
 		return;
 	object__id(inode, &id);
 	bpf_map_delete_elem(&labels_by_file, &id);
@@ -90,6 +103,7 @@ static __always_inline bool copy__keeps(struct inode *inode)
 	case SECURITYFS_MAGIC:
 	case SELINUX_MAGIC:
 	case BPF_FS_MAGIC:
+	case ANON_INODE_FS_MAGIC: /* one inode for all eventfds, rings of io_uring … */
 		return false;
 	default:
 		return true;
@@ -248,13 +262,21 @@ static __noinline u32 copy__decide(struct dentry *dentry, u32 slot, u32 *ret_sin
 	return allowed || walk.may_lie || walk.sinks ? 0 : REASON_COPIES;
 }
 
-/*
- * The current process is about to read or execute a file that holds this, or, with OPERATION_COPY, to write this to one.
- * 0 or -EACCES.
- */
-static __noinline int copy__judge(struct file *file, u64 label, u32 operations, u32 mechanism, u32 hook)
+/* OPERATION_BITs, enum mechanism and enum hook as one argument, as five are all that a function has. */
+static __always_inline u32 copy__how(u32 operations, u32 mechanism, u32 hook)
 {
-	struct inode *inode = file->f_inode;
+	return (operations & 0xffff) | mechanism << 16 | hook << 24; /* these the verifier still knows */
+}
+
+/*
+ * The current process is about to read or execute a file that holds this, with OPERATION_COPY to write this to one, or with
+ * OPERATION_WRITE to what leads away from the host's files. By a descriptor, or by name, without a file. how: copy__how. 0 or
+ * -EACCES.
+ */
+static __noinline int copy__judge(struct inode *inode, struct dentry *dentry, struct file *file, u64 label,
+				  u32 how)
+{
+	u32 operations = how & 0xffff, mechanism = how >> 16 & 0xff, hook = how >> 24;
 	u64 epoch = maps__epoch();
 	struct access access = {.hook = hook, .mechanism = mechanism, .slot = epoch_slot(epoch)};
 	bool writes = operations == OPERATION_BIT(OPERATION_COPY);
@@ -267,22 +289,25 @@ static __noinline int copy__judge(struct file *file, u64 label, u32 operations, 
 	store = copy__about(label, access.slot, writes ? NULL : &served);
 	if (store >= STORES_MAX)
 		return 0;
-	object__walk(file->f_path.dentry, inode, access.slot, &access.place);
+	object__walk(dentry, inode, access.slot, &access.place);
 	access.place.store = store;
 	access.operations = operations;
 	access.flags = RECORD_FLAG_COPY;
-	access.open_flags = file->f_flags;
+	access.open_flags = file ? file->f_flags : 0;
 	access__ask(&access, epoch);
 	if (writes) {
 		access.granted = OPERATION_BIT(OPERATION_COPY);
-		reason = copy__decide(file->f_path.dentry, access.slot, &access.detail);
+		reason = copy__decide(dentry, access.slot, &access.detail);
 	} else {
-		reason = copy__meets(inode, label, served, &access);
+		reason = operations == OPERATION_BIT(OPERATION_WRITE)
+				 ? REASON_NOT_AGREED
+				 : copy__meets(inode, label, served, &access);
 	}
 	access.place.reason = unknown(reason);
-	access.amount = unknown64(
-		amount__use(file, writes ? OPERATION_BIT(OPERATION_WRITE) : access.operations, hook, NULL));
-	if (access__settle(inode, file->f_path.dentry, &access))
+	if (file)
+		access.amount = unknown64(amount__use(
+			file, writes ? OPERATION_BIT(OPERATION_WRITE) : access.operations, hook, NULL));
+	if (access__settle(inode, dentry, &access))
 		return -EACCES;
 	return writes && !access.detail && label & ~copy__label(inode) && copy__mark(inode, label) ? -EACCES
 												   : 0;
@@ -295,8 +320,8 @@ static __always_inline bool copy__is_regular(struct inode *inode)
 	return (inode->i_mode & INODE_TYPE_MASK) == INODE_REGULAR;
 }
 
-/* Of what the current process holds, what is not of the store that the file lies in. */
-static __noinline u64 copy__foreign(struct file *file)
+/* Of what the current process holds, what is not of the store that the file lies in; of a file outside, `outside`. */
+static __noinline u64 copy__foreign(struct inode *inode, struct dentry *dentry, u64 outside)
 {
 	u64 label = label__of(bpf_get_current_task_btf());
 	struct place place = {.store = STORE_NONE};
@@ -305,10 +330,20 @@ static __noinline u64 copy__foreign(struct file *file)
 
 	if (!label)
 		return 0;
-	object__find(file->f_inode, file->f_path.dentry, slot, &place);
+	object__find(inode, dentry, slot, &place);
 	index = slot * STORE_IDS + place.store;
 	rules = place.store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
-	return rules ? label & ~rules->label : 0;
+	return rules ? label & ~rules->label : label & outside;
+}
+
+#define KERNEL_LOG (1u << 20 | 11)   /* /dev/kmsg, by Linux's list of devices */
+#define TUNNEL	   (10u << 20 | 200) /* /dev/net/tun */
+
+/* Does what is written to the device go where no label follows it? */
+static __always_inline bool copy__leads_away(struct inode *inode)
+{
+	return (inode->i_mode & INODE_TYPE_MASK) == INODE_CHAR &&
+	       (inode->i_rdev == KERNEL_LOG || inode->i_rdev == TUNNEL);
 }
 
 /* Is there anything to ask of a use? Cheap, as every read of the host passes here. What other hooks are asked about has
@@ -316,7 +351,8 @@ static __noinline u64 copy__foreign(struct file *file)
 static __always_inline bool copy__concerns(struct inode *inode, u32 mask, u32 hook)
 {
 	return (hook == HOOK_FILE_PERMISSION || hook == HOOK_MMAP_FILE) &&
-	       (mask & MAY_WRITE ? control.labels != 0 : copy__may_be(inode)) && copy__is_regular(inode);
+	       (mask & MAY_WRITE ? control.labels != 0 : copy__may_be(inode)) &&
+	       (copy__is_regular(inode) || copy__leads_away(inode));
 }
 
 /*
@@ -332,17 +368,20 @@ static __always_inline int copy__use(struct file *file, bool outside, u32 mask, 
 	if (mask & (MAY_READ | MAY_EXEC))
 		known = copy__label(inode);
 	if (mask & MAY_WRITE && copy__keeps(inode))
-		written = outside ? label__of(bpf_get_current_task_btf()) : copy__foreign(file);
+		written = outside ? label__of(bpf_get_current_task_btf())
+				  : copy__foreign(inode, file->f_path.dentry, 0);
 	if (!(written | known))
 		return 0;
 	if (!outside && written)
 		maps__new_epoch(); /* readers whose use is on record are asked anew */
 	operations = mask & MAY_READ ? OPERATION_BIT(OPERATION_READ) : OPERATION_BIT(OPERATION_EXECUTE);
 	if (written && !(known && known & ~label__of(bpf_get_current_task_btf()))) {
-		operations = OPERATION_BIT(OPERATION_COPY);
+		operations = copy__is_regular(inode) ? OPERATION_BIT(OPERATION_COPY)
+						     : OPERATION_BIT(OPERATION_WRITE);
 		known = written;
 	}
-	return copy__judge(file, unknown64(known), unknown(operations), mechanism, hook);
+	return copy__judge(inode, file->f_path.dentry, file, unknown64(known),
+			   copy__how(unknown(operations), mechanism, hook));
 }
 
 /* It is opened: what it would be read for is asked now, what is written as that happens. */
@@ -355,10 +394,53 @@ static __always_inline int copy__open(struct file *file, u32 mechanism, u32 hook
 	    !copy__is_regular(inode))
 		return 0;
 	label = copy__find(inode);
-	return label ? copy__judge(file, label,
-				   file->f_flags & FMODE_EXEC ? OPERATION_BIT(OPERATION_EXECUTE)
-							      : OPERATION_BIT(OPERATION_READ),
-				   mechanism, hook)
+	return label ? copy__judge(inode, file->f_path.dentry, file, label,
+				   copy__how(file->f_flags & FMODE_EXEC ? OPERATION_BIT(OPERATION_EXECUTE)
+									: OPERATION_BIT(OPERATION_READ),
+					     mechanism, hook))
+		     : 0;
+}
+
+/* --- its extended attributes --- */
+
+/* Of these name spaces are what the kernel looks at itself: no place for data, and asked for by whoever lists a directory. */
+static __noinline bool copy__is_kernels(const char *attribute)
+{
+	char name[16] __attribute__((aligned(8))) = {};
+	u64 begins;
+
+	if (bpf_probe_read_kernel_str(name, 9, attribute) < 8)
+		return false;
+	begins = *(u64 *)name;
+	return (begins & 0xffffffffffffff) == 0x2e6d6574737973 /* system. */ ||
+	       begins == 0x7974697275636573 /* security */;
+}
+
+/* One is set by the current process: as if it wrote to the file. */
+static __always_inline int copy__describe(struct dentry *name, const char *attribute, u32 mechanism)
+{
+	struct inode *inode = control.labels ? name->d_inode : NULL;
+	u64 label;
+
+	if (!inode || !copy__keeps(inode) || copy__is_kernels(attribute))
+		return 0;
+	label = copy__foreign(inode, name, ~0ull);
+	return label ? copy__judge(inode, name, NULL, label,
+				   copy__how(OPERATION_BIT(OPERATION_COPY), mechanism, HOOK_INODE_SETXATTR))
+		     : 0;
+}
+
+/* One of a copy is read. */
+static __always_inline int copy__look(struct dentry *name, const char *attribute, u32 mechanism)
+{
+	struct inode *inode = control.copies ? name->d_inode : NULL;
+	u64 label;
+
+	if (!inode || !copy__may_be(inode) || copy__is_kernels(attribute))
+		return 0;
+	label = copy__find(inode);
+	return label ? copy__judge(inode, name, NULL, label,
+				   copy__how(OPERATION_BIT(OPERATION_READ), mechanism, HOOK_INODE_GETXATTR))
 		     : 0;
 }
 

@@ -351,13 +351,11 @@ static __always_inline struct egress_label egress__label(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_label *label = control.labels ? label__find(task, 0) : NULL;
 	struct egress_label is = {};
-	u64 *shared;
 
 	if (!label)
 		return is;
-	shared = label__shared(label);
-	is.held = label->stores | (shared ? *shared : 0);
-	is.served = label->serves;
+	is.held = label->stores | label__shared(label);
+	is.served = label->serves | label__serves_shared(label);
 	return is;
 }
 

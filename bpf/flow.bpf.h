@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Labels on their way through pipes and FIFOs: who writes gives them its label, who reads takes theirs. A reader that
- * was blocked is labelled as its read returns, since no hook comes after the wait (LSM hooks run before it).
+ * Labels on their way through pipes, FIFOs and terminals: who writes gives them its label, who reads takes theirs. A reader
+ * that was blocked is labelled as its read returns, since no hook comes after the wait (LSM hooks run before it).
  */
 #ifndef MUNIMENT_FLOW_BPF_H
 #define MUNIMENT_FLOW_BPF_H
 
-/* By the address of the pipe_inode_info, until that is freed. */
+/* By the address of a pipe_inode_info, of the lower tty_struct of a pair, of a message or key in the kernel's memory, or of
+ * an mm_struct for its variables; until that is freed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, u64);
 	__type(value, u64);
-} labels_by_pipe SEC(".maps");
+} labels_by_carrier SEC(".maps");
 
 static __always_inline bool flow__is_fifo(struct inode *inode)
 {
@@ -26,31 +27,71 @@ static __always_inline bool flow__is_pipe(struct inode *inode)
 	return control.labels && flow__is_fifo(inode);
 }
 
-static __always_inline u64 flow__label(u64 pipe)
+#define TTY_MAJOR_AUX 5 /* /dev/tty, /dev/ptmx */
+#define PTS_MAJOR     136
+#define PTS_MAJORS    8
+
+/* What a terminal's two sides are known by, or 0: this one has no other side. file is one of the kernel's tty layer. */
+static __noinline u64 flow__terminal(struct file *file)
 {
-	u64 *label = control.pipes ? bpf_map_lookup_elem(&labels_by_pipe, &pipe) : NULL;
+	struct tty_file_private *side = file->private_data;
+	u64 mine = (u64)BPF_CORE_READ(side, tty), other = (u64)BPF_CORE_READ(side, tty, link);
+
+	if (!mine || !other)
+		return 0;
+	return mine < other ? mine : other;
+}
+
+/* What a file's data goes through that is read once, by the key that its label has; 0: it is not such a file. */
+static __always_inline u64 flow__carrier(struct file *file, struct inode *inode)
+{
+	u32 type = control.labels ? inode->i_mode & INODE_TYPE_MASK : 0, major;
+
+	if (type == INODE_FIFO)
+		return (u64)inode->i_pipe;
+	if (type != INODE_CHAR)
+		return 0;
+	major = inode->i_rdev >> 20;
+	return major == TTY_MAJOR_AUX || major - PTS_MAJOR < PTS_MAJORS ? flow__terminal(file) : 0;
+}
+
+static __always_inline u64 flow__label(u64 carrier)
+{
+	u64 *label = control.carriers ? bpf_map_lookup_elem(&labels_by_carrier, &carrier) : NULL;
 
 	return label ? *label : 0;
 }
 
-/* Data comes to lie in a pipe. 0 or -ENOMEM. */
-static __always_inline int flow__fill(u64 pipe, u64 stores)
+/* Data comes to lie in a pipe or the like. 0 or -ENOMEM. */
+static __always_inline int flow__fill(u64 carrier, u64 stores)
 {
 	int err;
 
-	__sync_fetch_and_add(&control.pipes, 1); /* before the label, which nobody looks for without */
-	err = label__grow(&labels_by_pipe, pipe, stores);
-	if (err != LABEL_NEW)
-		__sync_fetch_and_add(&control.pipes, -1);
-	return err < 0 ? err : 0;
+	__sync_fetch_and_add(&control.carriers, 1); /* before the label, which nobody looks for without */
+	pass__give(&carrier);
+	err = group__grow(&labels_by_carrier, &carrier, stores);
+	if (err != GROUP_NEW)
+		__sync_fetch_and_add(&control.carriers, -1);
+	if (err >= 0)
+		return 0;
+	count(COUNTER_NO_CACHE);
+	return -ENOMEM;
 }
 
-/* The current process writes to a pipe. 0 or -ENOMEM. */
-static __noinline int flow__give(u64 pipe)
+/* What the current process holds, and what lies there does not. */
+static __always_inline u64 flow__more(u64 carrier)
 {
 	u64 mine = label__of(bpf_get_current_task_btf());
 
-	return mine && mine & ~flow__label(pipe) ? flow__fill(pipe, mine) : 0;
+	return mine ? mine & ~flow__label(carrier) : 0;
+}
+
+/* The current process writes to a pipe or the like. 0 or -ENOMEM. */
+static __noinline int flow__give(u64 carrier)
+{
+	u64 more = flow__more(carrier);
+
+	return more ? flow__fill(carrier, more) : 0;
 }
 
 /* The current process comes to hold what lies in something: how and object are those of struct record_pass. STORE_NONE, or
@@ -116,27 +157,25 @@ static __always_inline int flow__take(struct file *file, u64 label, u32 hook, u3
 	return flow__take_by(file, label, hook, mechanism, PASS_OTHER, 0);
 }
 
-static __always_inline int flow__take_from_pipe(struct file *file, u32 mechanism)
-{
-	u64 pipe = (u64)file->f_inode->i_pipe;
-
-	return flow__take_by(file, flow__label(pipe), HOOK_FILE_PERMISSION, mechanism, PASS_PIPE, pipe);
-}
-
-/* A pipe is used by a descriptor; mask is of MAY_… bits. */
-static __always_inline int flow__use(struct file *file, u32 mask, u32 mechanism)
-{
-	if (mask & MAY_WRITE && label__may_hold(bpf_get_current_task_btf()) &&
-	    flow__give((u64)file->f_inode->i_pipe))
-		return -EACCES;
-	return mask & MAY_READ && control.pipes ? flow__take_from_pipe(file, mechanism) : 0;
-}
-
 /* It has been read: whatever came meanwhile is held, or its reader ends before it sees it. */
+static __always_inline void flow__arrived(struct file *file, u64 carrier, u32 how)
+{
+	if (flow__take_by(file, flow__label(carrier), HOOK_FILE_PERMISSION, MECHANISM_TRACING, how, carrier))
+		bpf_send_signal(SIGKILL);
+}
+
+static __always_inline void flow__received_by_terminal(struct file *file)
+{
+	u64 carrier = control.labels && control.carriers ? flow__terminal(file) : 0;
+
+	if (carrier)
+		flow__arrived(file, carrier, PASS_TERMINAL);
+}
+
 static __always_inline void flow__received(struct file *file)
 {
-	if (control.pipes && flow__is_pipe(file->f_inode) && flow__take_from_pipe(file, MECHANISM_TRACING))
-		bpf_send_signal(SIGKILL);
+	if (control.carriers && flow__is_pipe(file->f_inode))
+		flow__arrived(file, (u64)file->f_inode->i_pipe, PASS_PIPE);
 }
 
 /* A file is spliced into a pipe, which no hook tells of. */
@@ -186,12 +225,11 @@ static __always_inline void flow__poured_from(u64 holds, struct pipe_inode_info 
 		bpf_send_signal(SIGKILL);
 }
 
-static __always_inline void flow__pipe_gone(struct pipe_inode_info *pipe)
+/* What was known by that address is freed. */
+static __always_inline void flow__gone(u64 address)
 {
-	u64 key = (u64)pipe;
-
-	if (control.pipes && !bpf_map_delete_elem(&labels_by_pipe, &key))
-		__sync_fetch_and_add(&control.pipes, -1);
+	if (control.carriers && !bpf_map_delete_elem(&labels_by_carrier, &address))
+		__sync_fetch_and_add(&control.carriers, -1);
 }
 
 #endif

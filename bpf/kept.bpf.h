@@ -19,7 +19,7 @@ struct kept {
 	u32 dev; /* of the super block */
 };
 
-/* Numbers of copies (copy.bpf.h): most files are known to be none by that. Bits are set before the copy's label, and stay.
+/* Numbers of copies (copy.bpf.h), and of files that may become some by a mapping: most files are known to be none by that. Bits are set before the copy's label, and stay.
  * Its own section, so that it can be pinned with the labels. */
 struct copy_filter copy_filter SEC(".data.copies") = {};
 
@@ -31,15 +31,17 @@ static __always_inline u64 *copy__word(u64 ino, u32 *ret_bit)
 	return &copy_filter.words[bit >> 6 & (COPY_FILTER_WORDS - 1)];
 }
 
-static __always_inline bool copy__may_be(struct inode *inode)
+static __always_inline bool copy__is_noted(struct inode *inode)
 {
 	u32 bit;
-	u64 *word;
+	u64 *word = copy__word(inode->i_ino, &bit);
 
-	if (!control.copies)
-		return false;
-	word = copy__word(inode->i_ino, &bit);
 	return *word >> bit & 1;
+}
+
+static __always_inline bool copy__may_be(struct inode *inode)
+{
+	return control.copies && copy__is_noted(inode);
 }
 
 #define KEPT_FILES	 4096
@@ -47,8 +49,8 @@ static __always_inline bool copy__may_be(struct inode *inode)
 
 /* By number: neighbours in a directory have neighbouring ones. */
 static struct {
-	struct kept files[KEPT_FILES]; /* whatever was opened: directories, too; outside, no copies and
-						      no FIFOs, so that reading them takes no further question */
+	struct kept files[KEPT_FILES]; /* whatever was opened: directories, too; outside, no copies,
+						      FIFOs or terminals, so that reading them takes no further question */
 	struct kept directories[KEPT_DIRECTORIES]; /* outside */
 	u32 busy;				   /* an entry is being written */
 } inodes;
@@ -149,7 +151,7 @@ static __always_inline void kept__write(volatile struct kept *entry, struct inod
 	entry->dev = dev;
 	entry->inode = (u64)inode;
 	__sync_lock_test_and_set(&inodes.busy, 0);
-	if ((answer & (KEPT_NOTHING - 1)) == STORE_NONE && copy__may_be(inode))
+	if ((answer & (KEPT_NOTHING - 1)) == STORE_NONE && copy__is_noted(inode))
 		entry->inode = 0;
 }
 
@@ -164,12 +166,20 @@ static __always_inline void kept__forget(struct inode *inode)
 		entry->inode = 0;
 }
 
+/* FIFOs and terminals: whose data goes through them is asked at each use. */
+static __always_inline bool kept__may_carry(struct inode *inode)
+{
+	u32 type = inode->i_mode & INODE_TYPE_MASK;
+
+	return type == INODE_FIFO || type == INODE_CHAR;
+}
+
 static __always_inline void kept__add_file(struct inode *inode, u32 dev, u64 epoch, u32 store)
 {
 	u64 ino = inode->i_ino;
 	struct kept *entry = &inodes.files[ino & (KEPT_FILES - 1)];
 
-	if ((inode->i_mode & INODE_TYPE_MASK) == INODE_FIFO)
+	if (kept__may_carry(inode))
 		return;
 	barrier_var(entry);
 	kept__write(entry, inode, ino, dev, kept__answer(epoch, store));

@@ -40,6 +40,10 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
 enum { BPF_F_BPRM_SECUREEXEC = 1 };
 
+/* Only their addresses are looked at. */
+struct msg_msg;
+struct key;
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -136,6 +140,14 @@ struct file {
 
 struct iattr {
 	unsigned int ia_valid;
+};
+
+struct tty_struct {
+	struct tty_struct *link; /* the other side of a pair */
+};
+
+struct tty_file_private {
+	struct tty_struct *tty;
 };
 
 struct group_info {
@@ -447,6 +459,7 @@ struct bpf_sysctl { /* uapi/linux/bpf.h: a program's context, not the kernel's o
 };
 
 /* Values differ between kernels: asked for by name (CO-RE). */
+enum key_need_perm { KEY_NEED_READ = 2, KEY_NEED_WRITE = 3 };
 enum lockdown_reason { LOCKDOWN_DEV_MEM = 2, LOCKDOWN_KPROBES = 20, LOCKDOWN_KCORE = 19 };
 enum kernel_read_file_id { READING_MODULE = 2, READING_KEXEC_IMAGE = 3 };
 enum kernel_read_file_id___compressed { READING_MODULE_COMPRESSED = 3 };
@@ -493,6 +506,8 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 #define SECURITYFS_MAGIC    0x73636673
 #define SELINUX_MAGIC	    0xf97cff8c
 #define BPF_FS_MAGIC	    0xcafe4a11
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define HUGETLBFS_MAGIC	    0x958458f6
 
 #define EPERM  1
 #define ENOMEM 12
@@ -517,6 +532,7 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 #define MAP_SHARED	    0x1
 #define MAP_SHARED_VALIDATE 0x3
 #define VM_EXEC		    0x4
+#define VM_SHARED	    0x8
 #define READ_IMPLIES_EXEC   0x0400000
 
 #define TASK_COMPAT	   0x0002 /* arch/x86 TS_COMPAT: the system call came through the 32-bit entry */

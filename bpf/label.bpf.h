@@ -23,19 +23,6 @@ struct {
 	__type(value, struct process_label);
 } labels_by_process SEC(".maps");
 
-/*
- * Processes may share their memory without being threads of one (vfork, clone with CLONE_VM): what one of them reads,
- * all hold. By the address of their mm_struct, until that is gone; were this missed, processes that share the next one
- * at the address would seem to hold more than they do.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, u64);
-	__type(value, u64);
-} labels_by_memory SEC(".maps");
-
 /* Written by the loader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -70,27 +57,28 @@ static __always_inline u64 label__dns(struct process_label *label)
 	return *(volatile u64 *)&label->dns;
 }
 
-/* What those hold together who share its memory, if any do, and hold anything. */
-static __always_inline u64 *label__shared(const struct process_label *label)
+/* What those hold together who share its memory, if any do. */
+static __always_inline u64 label__shared(const struct process_label *label)
 {
-	u64 memory = label->memory;
+	u64 memory = control.memories ? label->memory : 0;
 
-	return memory ? bpf_map_lookup_elem(&labels_by_memory, &memory) : NULL;
+	return memory ? group__holds(memory) : 0;
+}
+
+/* What one of those serves. */
+static __always_inline u64 label__serves_shared(const struct process_label *label)
+{
+	u64 memory = control.memories ? label->memory : 0;
+
+	return memory ? group__serves(memory) : 0;
 }
 
 /* What a process may hold. */
 static __always_inline u64 label__of(struct task_struct *task)
 {
-	struct process_label *label;
-	u64 *shared;
+	struct process_label *label = control.labels ? label__find(task, 0) : NULL;
 
-	if (!control.labels)
-		return 0;
-	label = label__find(task, 0);
-	if (!label)
-		return 0;
-	shared = label__shared(label);
-	return shared ? label->stores | *shared : label->stores;
+	return label ? label->stores | label__shared(label) : 0;
 }
 
 /* What it serves to others. */
@@ -98,32 +86,16 @@ static __always_inline u64 label__served(struct task_struct *task)
 {
 	struct process_label *label = control.labels ? label__find(task, 0) : NULL;
 
-	return label ? label->serves : 0;
-}
-
-#define LABEL_NEW 1
-
-/* What lies under an address in one of these maps comes to hold more. 0, LABEL_NEW if it has held nothing, or -ENOMEM. */
-static __always_inline int label__grow(void *map, u64 address, u64 stores)
-{
-	u64 none = 0, *label;
-	bool had = bpf_map_update_elem(map, &address, &none, BPF_NOEXIST);
-
-	label = bpf_map_lookup_elem(map, &address);
-	if (!label) {
-		count(COUNTER_NO_CACHE);
-		return -ENOMEM;
-	}
-	if (stores & ~*label)
-		pass__give(&address);
-	__sync_fetch_and_or(label, stores);
-	return had ? 0 : LABEL_NEW;
+	return label ? label->serves | label__serves_shared(label) : 0;
 }
 
 /* Notes it for all who share the memory. 0 or -ENOMEM. */
-static __noinline int label__share(const struct process_label *label, u64 stores)
+static __always_inline int label__share(const struct process_label *label, u64 stores, bool served)
 {
-	return label->memory && label__grow(&labels_by_memory, label->memory, stores) < 0 ? -ENOMEM : 0;
+	if (!label->memory || !group__add(label->memory, stores, served))
+		return 0;
+	count(COUNTER_NO_CACHE);
+	return -ENOMEM;
 }
 
 /* A process comes to hold more. 0 or -ENOMEM. */
@@ -141,7 +113,7 @@ static __noinline int label__add(struct task_struct *task, u64 stores)
 	if (label->stores && stores & ~label->stores)
 		maps__new_epoch(); /* what it writes to is decided anew: see copy.bpf.h */
 	__sync_fetch_and_or(&label->stores, stores);
-	return label__share(label, stores);
+	return label__share(label, stores, false);
 }
 
 #define LABEL_TRIES 8
@@ -150,7 +122,7 @@ static __noinline int label__add(struct task_struct *task, u64 stores)
 static __always_inline u32 label__try(struct process_label *label, const struct store_rules *rules)
 {
 	bool enforces = rules->mode == STORE_MODE_ENFORCE;
-	u64 *shared = label__shared(label), old, others = shared ? *shared : 0;
+	u64 old, others = label__shared(label);
 
 #pragma unroll
 	for (int i = 0; i < LABEL_TRIES; i++) {
@@ -161,7 +133,7 @@ static __always_inline u32 label__try(struct process_label *label, const struct 
 			continue;
 		if (old && rules->label & ~old)
 			maps__new_epoch(); /* what it writes to is decided anew: see copy.bpf.h */
-		return label__share(label, rules->label) ? REASON_UNLABELLED : 0;
+		return label__share(label, rules->label, false) ? REASON_UNLABELLED : 0;
 	}
 	return REASON_UNLABELLED;
 }
@@ -218,6 +190,8 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 		__sync_fetch_and_or(&label->serves, rules->label);
 		if (more)
 			pass__take(more, PASS_READ, NULL, 0);
+		if (label__share(label, rules->label, true))
+			return REASON_UNLABELLED;
 		label__keep(task, store, epoch);
 		return 0;
 	}
@@ -246,7 +220,7 @@ static __noinline int label__serve(u64 stores)
 		return -ENOMEM;
 	}
 	__sync_fetch_and_or(&label->serves, stores);
-	return 0;
+	return label__share(label, stores, true);
 }
 
 /*
@@ -284,13 +258,38 @@ static __always_inline void label__forking(struct task_struct *child, u64 flags)
 		label__fork(child, flags & CLONE_VM);
 }
 
+/* The address of a process's memory, as a number. */
+static __always_inline u64 label__memory(struct task_struct *task)
+{
+	return (u64)BPF_CORE_READ(task, mm);
+}
+
+/* With a memory of its own, but for what is mapped to be shared. */
+static __noinline int label__forked_apart(struct task_struct *child, struct task_struct *task)
+{
+	struct process_label *mine = label__find(task, 0), *its;
+	int inherits = mine && mine->memory ? group__inherit(mine->memory, label__memory(child)) : 0;
+
+	if (!inherits)
+		return 0;
+	its = bpf_task_storage_get(&labels_by_process, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (its && inherits > 0)
+		its->memory = (u64)child->mm;
+	else
+		count(COUNTER_NO_CACHE);
+	return 0;
+}
+
 /* … and afterwards, before the child runs: another thread may have read a record in between. */
 static __always_inline void label__forked(struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (child->tgid != task->tgid)
-		label__fork(child, child->mm && child->mm == task->mm);
+	if (child->tgid == task->tgid)
+		return;
+	label__fork(child, child->mm && child->mm == task->mm);
+	if (control.groups && child->mm && child->mm != task->mm)
+		label__forked_apart(child, task);
 }
 
 /* A program is about to be executed: the thread that asks becomes the leader, with a memory of its own. What it holds
@@ -329,12 +328,10 @@ static __always_inline void label__executed(void)
 }
 
 /* The memory of processes is gone, with the last of them. */
-static __always_inline void label__memory_gone(struct mm_struct *memory)
+static __always_inline void label__memory_gone(u64 memory)
 {
-	u64 key = (u64)memory;
-
-	if (control.labels)
-		bpf_map_delete_elem(&labels_by_memory, &key);
+	if (control.groups || control.memories)
+		group__memory_gone(memory);
 }
 
 /* --- between processes --- */

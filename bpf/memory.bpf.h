@@ -14,12 +14,17 @@ static __always_inline int memory__map(struct file *file, unsigned long prot, un
 				       u32 mechanism)
 {
 	u32 type = flags & MAP_TYPE_MASK, mask = MAY_READ;
+	bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
 	int err;
 
+	if (shared && shared__is_nameless(file))
+		shared = false;
 	if (!file)
 		return 0;
-	if ((type == MAP_SHARED || type == MAP_SHARED_VALIDATE) && file->f_mode & FMODE_WRITE)
-		mask |= MAY_WRITE;
+	if (shared)
+		mask |= file->f_mode & FMODE_WRITE
+				? prot & PROT_WRITE ? MAY_WRITE | MAY_SHARE : MAY_WRITE | MAY_SEE
+				: MAY_SEE;
 	if (prot & PROT_EXEC)
 		mask |= MAY_EXEC;
 	/* Before the access: what must outlive the other's call would not find room on 6.1's stack. */
@@ -44,16 +49,25 @@ static __always_inline bool memory__is_executable(struct vm_area_struct *area)
 	return bpf_core_field_exists(area->vm_flags) && area->vm_flags & VM_EXEC;
 }
 
+static __always_inline bool memory__is_shared(struct vm_area_struct *area)
+{
+	return !bpf_core_field_exists(area->vm_flags) || area->vm_flags & VM_SHARED;
+}
+
 /* A mapping gets another protection. */
 static __always_inline int memory__protect(struct vm_area_struct *area, unsigned long prot, u32 mechanism)
 {
 	struct file *file;
 	int err;
 
-	if (!(prot & PROT_EXEC))
+	if (!(prot & (PROT_EXEC | PROT_WRITE)))
 		return 0;
 	file = area->vm_file;
 	if (!file)
+		return 0;
+	if (prot & PROT_WRITE && memory__is_shared(area))
+		shared__write(file);
+	if (!(prot & PROT_EXEC))
 		return 0;
 	err = access__use(file, MAY_EXEC, mechanism, HOOK_FILE_MPROTECT);
 	return err || memory__is_executable(area) ? err : library__load(file, mechanism, HOOK_FILE_MPROTECT);
@@ -118,6 +132,8 @@ static __noinline int memory__meets(struct task_struct *task, struct access *acc
 		return 0; /* it will be denied */
 	if (label__meet(task, &meeting))
 		return -EACCES;
+	if (!meeting.enforces)
+		shared__attach(task);
 	if (meeting.store == STORE_NONE || (access->place.store != STORE_NONE && !meeting.enforces))
 		return 0;
 	access->place.store = meeting.store;

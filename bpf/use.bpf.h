@@ -5,7 +5,10 @@
 #ifndef MUNIMENT_USE_BPF_H
 #define MUNIMENT_USE_BPF_H
 
-#define MAY_DESCRIBE 0x10000 /* ours: to change attributes */
+/* Ours: to change attributes; to see what others write to the same mapping, and to write there. */
+#define MAY_DESCRIBE 0x10000
+#define MAY_SEE	     0x20000
+#define MAY_SHARE    0x40000
 
 /* What using an open file this way asks for. mask is of MAY_… bits. */
 static __always_inline u32 access__using(struct file *file, struct inode *inode, u32 mask)
@@ -169,7 +172,7 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 	}
 	if (store == STORE_NONE)
 		return ACCESS_OUTSIDE;
-	if (store != KEPT_NOTHING && !(known && flow__is_fifo(inode)) &&
+	if (store != KEPT_NOTHING && !(known && kept__may_carry(inode)) &&
 	    access__is_routine(file, mask, hook, store, epoch))
 		return ACCESS_ROUTINE;
 	known = known ? known : access__known(inode, mechanism, epoch);
@@ -179,21 +182,52 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 	return err;
 }
 
+/* What the current process holds goes into a pipe or terminal, unless the policy declassifies what is written there. 0 or
+ * -ENOMEM. */
+static __noinline int access__give(struct file *file, u64 carrier)
+{
+	u64 more = flow__more(carrier);
+	u32 sink;
+
+	if (!more)
+		return 0;
+	copy__decide(file->f_path.dentry, epoch_slot(maps__epoch()), &sink);
+	return sink ? 0 : flow__fill(carrier, more);
+}
+
+/* A pipe or terminal is used by a descriptor. */
+static __always_inline int access__use_carrier(struct file *file, u64 carrier, u32 mask, u32 mechanism)
+{
+	if (mask & MAY_WRITE && label__may_hold(bpf_get_current_task_btf()) && access__give(file, carrier))
+		return -EACCES;
+	if (!(mask & MAY_READ) || !control.carriers)
+		return 0;
+	return flow__take_by(file, flow__label(carrier), HOOK_FILE_PERMISSION, mechanism,
+			     flow__is_fifo(file->f_inode) ? PASS_PIPE : PASS_TERMINAL, carrier);
+}
+
 /* An open file is used: by read, write, getdents, splice, io_uring … mask is of MAY_… bits. */
 static __always_inline int access__use(struct file *file, u32 mask, u32 mechanism, u32 hook)
 {
 	struct inode *inode = file->f_inode;
 	int err = access__use_of_store(file, inode, mask, mechanism, hook);
+	bool outside = err == ACCESS_OUTSIDE || err == ACCESS_PLAIN || err == ACCESS_PIPE;
 
 	if (err < 0)
 		return err;
-	if (err == ACCESS_ROUTINE || (err == ACCESS_PLAIN && !(mask & MAY_WRITE)))
+	if (err == ACCESS_ROUTINE ||
+	    (err == ACCESS_PLAIN && hook == HOOK_FILE_PERMISSION && !(mask & MAY_WRITE)))
 		return 0;
-	if (hook == HOOK_FILE_PERMISSION && control.labels && (err == ACCESS_PIPE || flow__is_fifo(inode)))
-		return flow__use(file, mask, mechanism);
-	if (!copy__concerns(inode, mask, hook))
-		return 0;
-	return copy__use(file, err == ACCESS_OUTSIDE || err == ACCESS_PLAIN, mask, mechanism, hook);
+	if (hook == HOOK_FILE_PERMISSION && control.labels && err != ACCESS_PLAIN) {
+		u64 carrier = err == ACCESS_PIPE ? (u64)inode->i_pipe : flow__carrier(file, inode);
+
+		if (carrier)
+			return access__use_carrier(file, carrier, mask, mechanism);
+	}
+	err = copy__concerns(inode, mask, hook) ? copy__use(file, outside, mask, mechanism, hook) : 0;
+	if (hook == HOOK_MMAP_FILE && !err && outside && mask & (MAY_SEE | MAY_SHARE))
+		shared__map(file, mask & MAY_SHARE);
+	return err;
 }
 
 /* A file that may lie in a store is opened. 0, -EACCES, ACCESS_OUTSIDE or ACCESS_PLAIN. */

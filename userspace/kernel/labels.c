@@ -98,16 +98,31 @@ int kernel_labelled(struct kernel *k, kernel_record_fn fn, void *ctx)
 	return kernel_iterate(k->skel->progs.iter__labelled, sizeof(struct labelled), fn, ctx);
 }
 
-/* What it holds with others by its memory. */
+/* The key that all lead to who share the memory (bpf/group.bpf.h). */
+static uint64_t shared_key(const struct kernel *k, uint64_t memory)
+{
+	int fd = bpf_map__fd(k->skel->maps.memory_groups);
+	struct memory_group group;
+
+	while (memory && !bpf_map_lookup_elem(fd, &memory, &group) && group.joined)
+		memory = group.joined;
+	return memory;
+}
+
+/* What it holds with others by its memory, and serves with them. */
 static int clear_shared(const struct kernel *k, uint64_t memory, uint64_t *ret_label)
 {
-	int fd = bpf_map__fd(k->skel->maps.labels_by_memory);
-	uint64_t stores = 0, none = 0;
+	int fd = bpf_map__fd(k->skel->maps.labels_by_memory), err = 0;
+	uint64_t key = shared_key(k, memory), served = key ^ GROUP_SERVED, stores = 0, none = 0;
 
-	if (!memory || bpf_map_lookup_elem(fd, &memory, &stores))
+	if (!key)
 		return 0;
+	if (!bpf_map_lookup_elem(fd, &key, &stores))
+		err = bpf_map_update_elem(fd, &key, &none, BPF_EXIST);
 	*ret_label |= stores;
-	return bpf_map_update_elem(fd, &memory, &none, BPF_EXIST);
+	if (!err && !bpf_map_lookup_elem(fd, &served, &stores))
+		err = bpf_map_update_elem(fd, &served, &none, BPF_EXIST);
+	return err;
 }
 
 int kernel_clear_label(struct kernel *k, uint32_t tgid, uint64_t *ret_label)

@@ -303,6 +303,9 @@ const char *decode_hook_text(unsigned hook)
 		[HOOK_SOCKET_CONNECT] = "socket_connect",
 		[HOOK_SOCKET_SENDMSG] = "socket_sendmsg",
 		[HOOK_SOCKET_RECVMSG] = "socket_recvmsg",
+		[HOOK_MESSAGE] = "message",
+		[HOOK_KEY] = "key",
+		[HOOK_INODE_GETXATTR] = "inode_getxattr",
 	};
 
 	return hook < HOOK_END ? texts[hook] : NULL;

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory that several processes see, and what they hold together by it. Each key stands for some: the address of an
+ * mm_struct (processes may share that without being threads of one), a file that is mapped, or a number for what has no
+ * inode that a hook shows. Memories that meet in a process that writes to both are one from then on: the key of the one
+ * points to the other's (a forest of sets, the keys being as good as random, so that paths are short). Who only reads a
+ * memory is no part of it: data comes to him, none goes from him.
+ */
+#ifndef MUNIMENT_GROUP_BPF_H
+#define MUNIMENT_GROUP_BPF_H
+
+/* What they hold together, by the key that others point to; and, with GROUP_SERVED in it, what they serve. Nothing is looked
+ * for unless control.memories says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u64);
+} labels_by_memory SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, u64);
+	__type(value, struct memory_group);
+} memory_groups SEC(".maps");
+
+#define GROUP_ADDRESS (1ull << 63) /* of the kernel: an mm_struct's; no other key has that bit */
+#define GROUP_DEPTH   16	   /* longest path that is followed; a path of n random keys has about ln n */
+#define GROUP_TRIES   4
+
+static __always_inline u64 group__mix(u64 value)
+{
+	value = (value ^ value >> 29) * 0xbf58476d1ce4e5b9ull;
+	value = (value ^ value >> 32) * 0x94d049bb133111ebull;
+	return (value ^ value >> 31) & ~(GROUP_ADDRESS | GROUP_SERVED);
+}
+
+/* A file's. Not by address: it may leave the memory and come back. */
+static __always_inline u64 group__of_file(struct inode *inode)
+{
+	u64 ino = inode->i_ino, rest = (u64)object__dev(inode) << 32 | inode->i_generation;
+
+	return group__mix(ino * 0x9e3779b97f4a7c15ull ^ rest);
+}
+
+static __always_inline struct memory_group *group__find(u64 key)
+{
+	return bpf_map_lookup_elem(&memory_groups, &key);
+}
+
+/* Made if it is not there. NULL: no memory, which is for the caller to count. */
+static __noinline struct memory_group *group__get(u64 key)
+{
+	static const struct memory_group none = {};
+	struct memory_group *group = group__find(key);
+
+	if (group)
+		return group;
+	bpf_map_update_elem(&memory_groups, &key, &none, BPF_NOEXIST);
+	return group__find(key);
+}
+
+#define GROUP_NEW 1
+
+/* What lies under an address in one of these maps comes to hold more. 0, GROUP_NEW if it has held nothing, or -ENOMEM, which
+ * is for the caller to count. */
+static __always_inline int group__grow(void *map, const u64 *address, u64 stores)
+{
+	u64 none = 0, *label;
+	bool had = bpf_map_update_elem(map, address, &none, BPF_NOEXIST);
+
+	label = bpf_map_lookup_elem(map, address);
+	if (!label)
+		return -ENOMEM;
+	__sync_fetch_and_or(label, stores);
+	return had ? 0 : GROUP_NEW;
+}
+
+/* The key that all of them lead to. */
+static __always_inline u64 group__top(u64 key)
+{
+	struct memory_group *group;
+
+	for (int i = 0; i < GROUP_DEPTH; i++) {
+		group = group__find(key);
+		if (!group || !group->joined)
+			break;
+		key = group->joined;
+	}
+	return key;
+}
+
+static __always_inline u64 group__label(u64 top)
+{
+	u64 *label = bpf_map_lookup_elem(&labels_by_memory, &top);
+
+	return label ? *label : 0;
+}
+
+/* All who share that memory come to hold more, or to serve it. Looked at once more when it is done, as it may have become one
+ * with another meanwhile. 0 or -ENOMEM. A global function: verified once. */
+__attribute__((noinline)) int group__add(u64 key, u64 stores, u64 served)
+{
+	struct memory_group *group;
+	u64 before, at;
+
+	served = served ? GROUP_SERVED : 0;
+	if (!control.memories)
+		control.memories = 1; /* before the label, which nobody looks for without */
+	for (int i = 0; i < GROUP_TRIES; i++) {
+		key = group__top(key);
+		at = key ^ served;
+		before = group__label(at);
+		if (!(key & GROUP_ADDRESS) && !served && !control.copies)
+			__sync_fetch_and_add(&control.copies,
+					     1); /* the file is asked about: see copy__find */
+		if (before && !served && stores & ~before)
+			maps__new_epoch(); /* what they write to is decided anew: see copy.bpf.h */
+		if (group__grow(&labels_by_memory, &at, stores) < 0)
+			return -ENOMEM;
+		group = group__find(key);
+		if (!group || !group->joined)
+			break;
+	}
+	return 0;
+}
+
+/* What those serve who share that memory: whatever one of them has read another one may answer with. */
+__attribute__((noinline)) u64 group__serves(u64 key)
+{
+	return group__label(group__top(key) ^ GROUP_SERVED);
+}
+
+static __always_inline void group__forget(u64 key)
+{
+	u64 served = key ^ GROUP_SERVED;
+
+	bpf_map_delete_elem(&memory_groups, &key);
+	bpf_map_delete_elem(&labels_by_memory, &key);
+	bpf_map_delete_elem(&labels_by_memory, &served);
+}
+
+/* What those hold who share that memory, and what they see of others', which they hold from then on. */
+__attribute__((noinline)) u64 group__holds(u64 key)
+{
+	struct memory_group *group;
+	u64 *label, others = 0;
+
+	key = group__top(key);
+	group = group__find(key);
+	for (int i = 0; group && i < GROUP_READS; i++)
+		if (group->reads[i])
+			others |= group__label(group__top(group->reads[i]));
+	label = bpf_map_lookup_elem(&labels_by_memory, &key);
+	if (!label) {
+		if (others)
+			bpf_map_update_elem(&labels_by_memory, &key, &others, BPF_NOEXIST);
+		return others;
+	}
+	if (others & ~*label)
+		__sync_fetch_and_or(label, others);
+	return *label | others;
+}
+
+/* One that points to it, or a file that can be mapped, is gone: so is it with the last. */
+__attribute__((noinline)) int group__drop(u64 key)
+{
+	struct memory_group *group;
+	u64 next;
+
+	for (int i = 0; i < GROUP_DEPTH && key; i++) {
+		group = group__find(key);
+		if (!group || __sync_fetch_and_sub(&group->members, 1) > 1)
+			break;
+		next = group->joined;
+		group__forget(key);
+		key = next;
+	}
+	return 0;
+}
+
+/* Who shares the memory `key` sees another one. 0; 1: there is no more room to note that, so that they are to become one; or
+ * -ENOMEM. */
+__attribute__((noinline)) int group__see(u64 key, u64 other)
+{
+	struct memory_group *group;
+
+	key = group__top(key);
+	other = group__top(other);
+	if (key == other)
+		return 0;
+	group = group__get(key);
+	if (!group)
+		return -ENOMEM;
+	for (int i = 0; i < GROUP_READS; i++) {
+		u64 old = __sync_val_compare_and_swap(&group->reads[i], 0, other);
+
+		if (!old || old == other || group__top(old) == other)
+			return 0;
+	}
+	return 1;
+}
+
+/* What one held and saw is the other's, to which it points by now. */
+static __always_inline void group__move(u64 key, const struct memory_group *group, u64 to)
+{
+	u64 label = group__label(key);
+
+	if (label)
+		group__add(to, label, 0);
+	label = group__label(key ^ GROUP_SERVED);
+	if (label)
+		group__add(to, label, 1);
+	for (int i = 0; i < GROUP_READS; i++)
+		if (group->reads[i] && group__see(to, group->reads[i]))
+			count(COUNTER_NO_CACHE); /* no room to note it */
+}
+
+/* Lets a key point to another. False: it did already to something else. */
+static __always_inline bool group__point(u64 key, struct memory_group *group, u64 to,
+					 struct memory_group *target)
+{
+	__sync_fetch_and_add(&target->members, 1);
+	if (!__sync_val_compare_and_swap(&group->joined, 0, to)) {
+		group__move(key, group, to);
+		return true;
+	}
+	__sync_fetch_and_sub(&target->members, 1);
+	return false;
+}
+
+/* Two memories, neither by the address of an mm_struct, become one. Always the lower key points to the higher one, so that
+ * two who unite them at once make no circle. 0 or -ENOMEM. */
+__attribute__((noinline)) int group__unite(u64 a, u64 b)
+{
+	struct memory_group *low, *high;
+
+	for (int i = 0; i < GROUP_TRIES; i++) {
+		u64 one = group__top(a), other = group__top(b), below, above;
+
+		if (one == other || (one | other) & GROUP_ADDRESS)
+			return 0;
+		below = one < other ? one : other;
+		above = one < other ? other : one;
+		low = group__get(below);
+		high = group__get(above);
+		if (!low || !high)
+			return -ENOMEM;
+		if (group__point(below, low, above, high))
+			return 0;
+	}
+	return -ENOMEM;
+}
+
+/* The memory at this address is more than one process's by what it maps: the key is for those. 0: no memory for that. */
+static __noinline u64 group__enter(u64 memory)
+{
+	struct memory_group *mine = group__get(memory), *fresh;
+	u64 key;
+
+	if (!mine)
+		return 0;
+	if (mine->joined)
+		return mine->joined;
+	key = group__mix(__sync_fetch_and_add(&control.groups, 1) + control.ring);
+	fresh = group__get(key);
+	if (!fresh)
+		return 0;
+	if (!group__point(memory, mine, key, fresh))
+		bpf_map_delete_elem(&memory_groups, &key);
+	return mine->joined;
+}
+
+/* A copy of that memory is made: what was mapped to be shared is, still. 1, 0: nothing was, or -ENOMEM. */
+__attribute__((noinline)) int group__inherit(u64 memory, u64 copy)
+{
+	struct memory_group *mine = group__find(memory), its = {}, *group;
+
+	if (!mine)
+		return 0;
+	its.joined = mine->joined;
+	for (int i = 0; i < GROUP_READS; i++)
+		its.reads[i] = mine->joined ? 0 : mine->reads[i];
+	if (!its.joined && !its.reads[0])
+		return 0;
+	if (its.joined) {
+		its.joined = group__top(its.joined);
+		group = group__get(its.joined);
+		if (!group)
+			return -ENOMEM;
+		__sync_fetch_and_add(&group->members, 1);
+	}
+	return bpf_map_update_elem(&memory_groups, &copy, &its, BPF_ANY) ? -ENOMEM : 1;
+}
+
+/* The memory at that address is gone, with the last of its processes. */
+static __noinline int group__memory_gone(u64 memory)
+{
+	struct memory_group *mine = group__find(memory);
+	u64 next = mine ? mine->joined : 0;
+
+	if (mine || control.memories)
+		group__forget(memory);
+	return next ? group__drop(next) : 0;
+}
+
+/* --- files --- */
+
+/* A file is mapped by somebody, from now until it is gone. */
+static __always_inline void group__anchor(u64 key)
+{
+	struct memory_group *group = group__get(key);
+
+	if (!control.groups) /* nobody looks for any without */
+		__sync_fetch_and_add(&control.groups, 1);
+	if (group && !__sync_val_compare_and_swap(&group->anchored, 0, 1))
+		__sync_fetch_and_add(&group->members, 1);
+}
+
+/* The file is no more, or, if it is `kept` on its disk, no more in memory: then it is nothing to remember unless it holds
+ * something. */
+__attribute__((noinline)) int group__file_gone(u64 key, u32 kept)
+{
+	struct memory_group *group = group__find(key);
+
+	if (!group || (kept && group__holds(key)))
+		return 0;
+	if (__sync_val_compare_and_swap(&group->anchored, 1, 0))
+		group__drop(key);
+	return 0;
+}
+
+/* Somebody writes to the file what those who have mapped it hold from then on. 0 or -ENOMEM. */
+static __always_inline int group__write(u64 key, u64 stores)
+{
+	return group__find(key) ? group__add(key, stores, 0) : 0;
+}
+
+#endif
