@@ -327,10 +327,10 @@ struct endpoint { /* of a network, what an agreement is about */
 struct agreement_limits {
 	__u64 max_bytes; /* in a window; 0: any number */
 	__u64 window_ns;
-	__u64 clock_ns;		      /* added to the boot time: a multiple of window_ns is the end of one */
-	__u64 volume;		      /* in `volumes`: the same for the same name in every policy */
-	__u32 tls;		      /* lowest version, as on the wire: 0x0303; 0: anything goes */
-	__u32 quic;		      /* not 0: QUIC counts as TLS */
+	__u64 clock_ns; /* added to the boot time: a multiple of window_ns is the end of one */
+	__u64 volume;	/* in `volumes`: the same for the same name and window in every policy */
+	__u32 tls;	/* lowest version, as on the wire: 0x0303; 0: anything goes */
+	__u32 quic;	/* not 0: QUIC counts as TLS */
 	__u16 starttls[STARTTLS_MAX]; /* ports of the service, in the host's order; 0: none */
 };
 

@@ -6,6 +6,8 @@
  * Called by policy_compile.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +20,16 @@ static char *copy_word(const struct policy_word *word)
 	return strdup(word->text ? word->text : "");
 }
 
-/* What an agreement's count is kept under: the same for the same name, and another for each other one. */
-static uint64_t volume_of(const char *name)
+/* What an agreement's count is kept under: the same for the same name and length of windows, whose numbers mean nothing for
+ * another. */
+static uint64_t volume_of(const char *name, uint64_t window_ns)
 {
 	uint8_t digest[SHA256_DIGEST_LENGTH];
+	char text[POLICY_NAME_MAX + 32];
 	uint64_t key;
+	int n = snprintf(text, sizeof(text), "%s %" PRIu64, name, window_ns);
 
-	SHA256((const unsigned char *)name, strlen(name), digest);
+	SHA256((const unsigned char *)text, (size_t)n, digest);
 	memcpy(&key, digest, sizeof(key));
 	return key;
 }
@@ -42,7 +47,7 @@ static int copy_agreement(const struct policy_agreement *from, struct image_agre
 	to->rules.regions = from->regions;
 	to->rules.until_ns = ~0ull;
 	to->rules.limits = from->limits;
-	to->rules.limits.volume = from->limits.max_bytes ? volume_of(to->name) : 0;
+	to->rules.limits.volume = from->limits.max_bytes ? volume_of(to->name, from->limits.window_ns) : 0;
 	to->expires_s = from->expires_s;
 	to->file = from->name.at.file;
 	to->line = from->name.at.line;
