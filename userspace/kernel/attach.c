@@ -230,6 +230,8 @@ static const struct {
 	{"ptrace and memory of others", NULL, "no tracepoint has the process"},
 	{"being traced", NULL, "no tracepoint has the process"},
 	{"core dump", NULL, "no tracepoint comes before it"},
+	{"messages of queues", NULL, "no tracepoint has the message"},
+	{"keys", NULL, "no tracepoint has the key"},
 	{"signals to the monitor", NULL, "no tracepoint comes before them"},
 	{"bpf", NULL, "its arguments are in the caller's memory, where they may change"},
 	{"mount over a name", NULL, "no tracepoint has the inode"},
