@@ -4,7 +4,7 @@
 #
 # A file to which somebody who holds records writes is a copy: it is guarded like the store that it came from, whoever
 # reads it takes the label, and the policy says where copies may lie. Run by tests/guest/run-in-guest.sh.
-# timeout: 420
+# timeout: 600
 # shellcheck disable=SC2016,SC2119  # variables of jq and sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
