@@ -229,11 +229,11 @@ static __always_inline struct access egress__access(const struct egress *e)
 /* Records it. 0, or -EPERM when it must not go. */
 static __noinline int egress__settle(struct egress *e)
 {
-	struct access access;
-
 	if (e->agreement && e->limited)
 		limits__charge(e);
-	access = egress__access(e);
+
+	struct access access = egress__access(e);
+
 	access__tell_actor(&access);
 	if (!e->tells && account__is_foldable(&access))
 		account__fold_sent(&e->peer, &access);
@@ -488,23 +488,15 @@ static __always_inline int egress__passed(struct sock *sk, const struct egress *
 	return 0;
 }
 
-/* What is sent, and where to. */
-struct egress_message {
-	struct msghdr *message; /* NULL: pages of a file */
-	u64 bytes;
-	u32 mechanism;
-	u32 pad;
-};
-
-/* By a socket of the internet, or of whatever else is not of this host. */
-static __noinline int egress__send_by(struct sock *sk, const struct egress_message *message,
+/* By a socket of the internet, or of whatever else is not of this host. message: NULL for pages of a file. */
+static __noinline int egress__send_by(struct sock *sk, struct msghdr *message, u64 bytes, u32 mechanism,
 				      const struct egress_label *label)
 {
 	struct peer peer = {
 		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
 	bool internet = egress__is_internet(peer.family), named;
-	const void *name = message->message ? message->message->msg_name : NULL;
-	u32 size = message->message ? message->message->msg_namelen : 0;
+	const void *name = message ? message->msg_name : NULL;
+	u32 size = message ? message->msg_namelen : 0;
 	struct egress *e;
 	u64 concerned;
 	u32 dns;
@@ -515,24 +507,23 @@ static __noinline int egress__send_by(struct sock *sk, const struct egress_messa
 	named = internet && egress__peer_named(name, size, &peer);
 	if (internet && !named)
 		egress__peer_of(sk, &peer);
-	if (internet && !label->served &&
-	    egress__is_routine(sk, label->held, &peer, message->bytes, message->mechanism))
+	if (internet && !label->served && egress__is_routine(sk, label->held, &peer, bytes, mechanism))
 		return 0;
 	concerned = egress__concerned(sk, label, named);
 	if (!concerned || (!internet && egress__is_kernels(sk, peer.family, name)))
 		return 0;
 	if (internet && egress__mark(sk, label->held, concerned))
 		return -EPERM;
-	dns = internet ? dns__ask(&peer, message->bytes) : DNS_NONE;
+	dns = internet ? dns__ask(&peer, bytes) : DNS_NONE;
 	if (internet && egress__is_local(peer.address) && dns <= DNS_LISTED)
 		return 0;
-	e = egress__new(&peer, HOOK_SOCKET_SENDMSG, message->mechanism);
+	e = egress__new(&peer, HOOK_SOCKET_SENDMSG, mechanism);
 	if (!e)
 		return -EPERM;
-	e->bytes = message->bytes;
+	e->bytes = bytes;
 	e->dns = dns;
 	if (internet)
-		limits__look(e, sk, message->message);
+		limits__look(e, sk, message);
 	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e, label->held);
 }
 
@@ -541,7 +532,6 @@ static __always_inline int egress__send(struct socket *socket, struct msghdr *me
 					u32 mechanism)
 {
 	struct sock *sk = label__may_hold(bpf_get_current_task_btf()) ? socket->sk : NULL;
-	struct egress_message sent = {.bytes = bytes, .mechanism = mechanism};
 	struct egress_label label;
 	u32 family;
 
@@ -555,14 +545,12 @@ static __always_inline int egress__send(struct socket *socket, struct msghdr *me
 		return 0;
 	if (family == AF_UNIX)
 		return socket__give_peer(sk) ? -EPERM : 0;
-	sent.message = message;
-	return egress__send_by(sk, &sent, &label);
+	return egress__send_by(sk, message, bytes, mechanism, &label);
 }
 
 /* By sendfile and splice on Linux 6.1, where no hook can refuse: what must not leave is dropped on its way (wire.bpf.h). */
 static __always_inline void egress__send_page(struct socket *socket, u64 bytes)
 {
-	struct egress_message sent = {.bytes = bytes, .mechanism = MECHANISM_TRACING};
 	struct egress_label holds = egress__label();
 	struct sock *sk = socket->sk;
 	struct socket_label *label;
@@ -573,7 +561,7 @@ static __always_inline void egress__send_page(struct socket *socket, u64 bytes)
 	if (sk->__sk_common.skc_family == AF_UNIX)
 		err = socket__give_peer(sk);
 	else
-		err = egress__send_by(sk, &sent, &holds);
+		err = egress__send_by(sk, NULL, bytes, MECHANISM_TRACING, &holds);
 	if (!err)
 		return;
 	label = socket__find(sk);

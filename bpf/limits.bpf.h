@@ -83,23 +83,25 @@ __attribute__((noinline)) int limits__name_server(struct egress *e, u64 cookie)
 	return 0;
 }
 
-/* What the socket has shown of TLS, and what is about to be sent, where an agreement asks for it. */
-static __always_inline void limits__look(struct egress *e, struct sock *sk, struct msghdr *message)
+/* What the socket has shown of TLS, and what is about to be sent, where an agreement asks for it. Not inlined: its stack need
+ * not add up with that of the decision. */
+static __noinline int limits__look(struct egress *e, struct sock *sk, struct msghdr *message)
 {
 	struct socket_label *label = tls__is_asked() ? socket__find(sk) : NULL;
 	u16 own;
 
 	if (!label)
-		return;
+		return 0;
 	e->shown = tls__asks(sk, message, label, e->bytes);
 	own = sk->__sk_common.skc_num;
 	barrier_var(own); /* else one load would serve for both */
 	e->service = label->tls & LABEL_TLS_ACCEPTS ? own : e->peer.port;
 	if (shown_kind(e->shown) < TLS_1_0 || label->tls & LABEL_TLS_TOLD)
-		return;
+		return 0;
 	label->tls |= LABEL_TLS_TOLD;
 	e->tells = 1;
 	limits__name_server(e, sk->__sk_common.skc_cookie.counter);
+	return 0;
 }
 
 #endif
