@@ -1,59 +1,102 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Reads how much may go in what time: "64KiB/hour".
  *
- * Called by the readers of sections with a limit (read_dns.c).
+ * Called by the readers of sections with a limit (read_dns.c, read_limits.c).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "policy/reader.h"
 
-#define VOLUME_MAX (1ull << 40)
-#define FORM	   "a number from 1, its unit (B, KiB, MiB, GiB), and minute, hour or day: 64KiB/hour"
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define FORM	     "a number, B, KiB, MiB or GiB, and minute, hour, day or week: 50MiB/day"
 
-static const struct {
-	const char *name;
-	uint64_t value;
-} units[] = {{"B", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}},
-  periods[] = {{"minute", 60}, {"hour", 3600}, {"day", 86400}};
+/* Of those that are equally near to a wrong word, the first is suggested: MiB for MB. */
+static const char *const units[] = {"KiB", "MiB", "GiB", "B"};
+static const unsigned unit_shift[] = {10, 20, 30, 0};
+static const char *const periods[] = {"minute", "hour", "day", "week"};
+static const uint64_t period_s[] = {60, 3600, 86400, 604800};
 
-static bool parse(const char *text, uint64_t *ret_bytes, uint64_t *ret_period_s)
+static size_t word_index(const char *word, const char *const *words, size_t n)
 {
-	size_t digits = strspn(text, "0123456789"), len;
-	uint64_t number, unit = 0, period = 0;
+	size_t i = 0;
 
-	if (digits == 0 || digits > 13 || text[0] == '0')
+	while (i < n && strcmp(word, words[i]) != 0)
+		i++;
+	return i;
+}
+
+/* number, unit and period of "50MiB/day", as far as the form goes. */
+struct parts {
+	char number[16]; /* "50" */
+	char unit[16];
+	char period[16];
+};
+
+static bool split(const char *text, struct parts *ret_parts)
+{
+	size_t digits = strspn(text, "0123456789"), unit = strcspn(text + digits, "/");
+	const char *slash = text + digits + unit;
+
+	if (digits == 0 || digits >= sizeof(ret_parts->number) || unit == 0 ||
+	    unit >= sizeof(ret_parts->unit) || *slash != '/' ||
+	    strlen(slash + 1) >= sizeof(ret_parts->period))
 		return false;
-	number = strtoull(text, NULL, 10);
-	text += digits;
-	len = strcspn(text, "/");
-	if (!text[len])
-		return false;
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-		if (strlen(units[i].name) == len && strncmp(units[i].name, text, len) == 0)
-			unit = units[i].value;
-	for (size_t i = 0; i < sizeof(periods) / sizeof(*periods); i++)
-		if (strcmp(periods[i].name, text + len + 1) == 0)
-			period = periods[i].value;
-	if (!unit || !period || number > VOLUME_MAX / unit)
-		return false;
-	*ret_bytes = number * unit;
-	*ret_period_s = period;
+	*ret_parts = (struct parts){0};
+	memcpy(ret_parts->number, text, digits);
+	memcpy(ret_parts->unit, text + digits, unit);
+	memcpy(ret_parts->period, slash + 1, strlen(slash + 1));
 	return true;
+}
+
+/* One of its words is none: the nearest whole that is. */
+static void refuse(struct reader *rd, const struct ynode *node, const char *what, const struct parts *parts)
+{
+	struct policy_finding *finding = finding_add(rd->findings, POLICY_INVALID_VALUE, node->at,
+						     "%s cannot be \"%s\"", what, node->text);
+	const char *unit = parts ? suggest_nearest(parts->unit, units, COUNT(units)) : NULL;
+	const char *period = parts ? suggest_nearest(parts->period, periods, COUNT(periods)) : NULL;
+	char whole[64];
+
+	finding_expect(finding, "%s", FORM);
+	if (!unit || !period)
+		return;
+	snprintf(whole, sizeof(whole), "%s%s/%s", parts->number, unit, period);
+	finding_suggest(finding, whole);
 }
 
 bool read_volume(struct reader *rd, const struct ynode *node, const char *what, uint64_t *ret_bytes,
 		 uint64_t *ret_period_s)
 {
-	struct policy_word word;
+	struct parts parts;
+	uint64_t number;
+	size_t unit, period;
 
-	if (!read_word(rd, node, what, &word))
+	if (ynode_scalar(node) != YSCALAR_STRING) {
+		read_wrong_type(rd, node, what, FORM);
 		return false;
-	if (parse(word.text, ret_bytes, ret_period_s))
-		return true;
-	finding_expect(finding_add(rd->findings, POLICY_INVALID_VALUE, node->at, "%s cannot be \"%s\"", what,
-				   word.text),
-		       FORM ", of at most 1024GiB");
-	return false;
+	}
+	if (!split(node->text, &parts)) {
+		refuse(rd, node, what, NULL);
+		return false;
+	}
+	number = strtoull(parts.number, NULL, 10);
+	unit = word_index(parts.unit, units, COUNT(units));
+	period = word_index(parts.period, periods, COUNT(periods));
+	if (unit == COUNT(units) || period == COUNT(periods)) {
+		refuse(rd, node, what, &parts);
+		return false;
+	}
+	if (number == 0 || number > (uint64_t)INT64_MAX >> unit_shift[unit]) {
+		finding_expect(finding_add(rd->findings, POLICY_INVALID_VALUE, node->at,
+					   "%s cannot be \"%s\"", what, node->text),
+			       number ? "less than 8 EiB" : "1B or more");
+		return false;
+	}
+	*ret_bytes = number << unit_shift[unit];
+	*ret_period_s = period_s[period];
+	return true;
 }

@@ -101,7 +101,7 @@ bool read_host_name(struct reader *rd, const struct ynode *node, size_t len, cha
 /* The list `region` of an agreement, out. */
 void read_region(struct reader *rd, const struct ynode *node, void *out);
 
-/* A volume in a time: "64KiB/hour". From 1 byte to 1 TiB, in a minute, an hour or a day. False after a finding. */
+/* A volume in a time: "64KiB/hour". From 1 byte to below 8 EiB, in a minute, an hour, a day or a week. False after a finding. */
 bool read_volume(struct reader *rd, const struct ynode *node, const char *what, uint64_t *ret_bytes,
 		 uint64_t *ret_period_s);
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm
+# runs-on: all
 #
 # overlayfs with the store below it, where Linux before 6.8 opens the real file under the overlay's path; and a store that
 # lies on an overlay itself. Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret
+# runs-on: all
 #
 # Below the file system: the block device of a store, the whole disk of its partition, the file behind the loop device,
 # by their names and by nodes made anew. Run by tests/guest/run-in-guest.sh.

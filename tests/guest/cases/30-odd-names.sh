@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret
+# runs-on: all
 #
 # Deep, long and odd names: every access stands in the ledger, as one line of valid JSON, cut and flagged where it must be,
 # and what is too deep to follow is denied. Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret
+# runs-on: all
 #
 # What a process has read stays with it, with its children, through exec, and with who shares or gets at its memory; stores
 # of one compartment do not meet. Labels outlive policies and daemons; who serves others has none. Run by

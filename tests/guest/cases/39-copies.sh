@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm sid/lsm
+# runs-on: sid/lsm
 #
 # A file to which somebody who holds records writes is a copy: it is guarded like the store that it came from, whoever
 # reads it takes the label, and the policy says where copies may lie. Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 #
 # Agreements by name and by region, and questions to resolvers: names change their addresses while the policy stays, tables
 # of regions are written anew, and a process that has read a record tells resolvers no more than it may. Two hosts: this
