@@ -30,6 +30,7 @@
 #include "bpf/volume.bpf.h"
 #include "bpf/limits.bpf.h"
 #include "bpf/egress.bpf.h"
+#include "bpf/send.bpf.h"
 #include "bpf/wire.bpf.h"
 #include "bpf/connect.bpf.h"
 #include "bpf/copy.bpf.h"
