@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/fmod_ret
+# runs-on: all
 #
 # Who acts: the login uid through a change of user, supplementary groups, the program by its inode, a faked
 # /proc/self/exe. Run by tests/guest/run-in-guest.sh.

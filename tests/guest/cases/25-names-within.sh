@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 #
 # Names inside a store: made, removed and renamed only by whom a grant allows that, operation by operation, and each with
 # its entry. Run by tests/guest/run-in-guest.sh.

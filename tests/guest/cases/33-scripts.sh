@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.1/lsm
+# runs-on: all
 #
 # Scripts: the file that was given to execve is the program, neither its interpreter, nor the script that an interpreter
 # was told to run. Run by tests/guest/run-in-guest.sh.
