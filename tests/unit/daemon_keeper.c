@@ -274,6 +274,17 @@ static void test_copies(void **state)
 	assert_non_null(strstr(b.data, "\"ino\":5,"));
 	assert_null(strstr(b.data, "nonsense"));
 	buf_free(&b);
+
+	/* A daemon that takes over from another keeps what that could not place either. */
+	write_copies("{\"fs\":\"ext4\",\"id\":\"00000000000000ad\",\"ino\":7,\"generation\":8,\"stores\":["
+		     "\"ehr\"]}\n");
+	side.adopted = true;
+	assert_int_equal(live(script_nothing), EXIT_GOOD);
+	side.adopted = false;
+	assert_int_equal(file_read(path_of("ledger/copies"), 4096, &b), 0);
+	assert_non_null(strstr(b.data, "\"ino\":5,"));
+	assert_non_null(strstr(b.data, "\"ino\":7,"));
+	buf_free(&b);
 	side.copy_label = 0;
 	side.system.type = NULL;
 }

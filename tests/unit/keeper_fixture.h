@@ -134,7 +134,7 @@ int kernel_add_copy(struct kernel *k, const struct object_id *id, uint64_t label
 	side.copy = *id;
 	side.copy_label = label;
 	side.copies_made++;
-	return 0;
+	return 1;
 }
 
 int kernel_file_systems(kernel_file_system_fn fn, void *ctx)

@@ -153,6 +153,7 @@ static void place_on(void *ctx, const struct kernel_file_system *fs)
 			.dev = fs->dev,
 		};
 		uint64_t label;
+		int err;
 
 		if (strcmp(json_string_value(json_object_get(copy, "id")), id) != 0 ||
 		    strcmp(json_string_value(json_object_get(copy, "fs")), fs->type) != 0)
@@ -160,11 +161,11 @@ static void place_on(void *ctx, const struct kernel_file_system *fs)
 		label = label_of(image_of(p->k), json_object_get(copy, "stores"));
 		if (!label)
 			continue;
-		p->err = kernel_add_copy(p->k->kernel, &object, label);
-		if (!p->err) {
+		err = kernel_add_copy(p->k->kernel, &object, label);
+		p->err = err < 0 ? err : 0;
+		p->placed += err > 0;
+		if (err >= 0)
 			json_array_remove(pending, i);
-			p->placed++;
-		}
 	}
 }
 
@@ -239,9 +240,7 @@ void keeper_copies_load(struct keeper *k)
 				  "\"stores\"}; %zu such lines are left out: those files are not known to be "
 				  "copies",
 				  path, line, bad);
-		/* What the kernel side has kept is newer, and all of it. */
-		if (kernel_copies_made(k->kernel))
-			json_array_clear(k->copies_pending);
+		/* Also where the kernel side has kept some: not those of file systems that nobody has mounted since the boot. */
 		place(k);
 	}
 	buf_free(&b);

@@ -40,14 +40,16 @@ int kernel_add_copy(struct kernel *k, const struct object_id *id, uint64_t label
 	struct control *control = &k->skel->data_control->control;
 	int fd = bpf_map__fd(k->skel->maps.labels_by_file);
 	uint64_t had = 0;
+	int err;
 
+	if (!bpf_map_lookup_elem(fd, id, &had) && !(label & ~had))
+		return 0;
 	/* In the order of copy__mark (bpf/copy.bpf.h): nobody looks for a label without the bit. */
 	__atomic_add_fetch(&control->copies, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&filter->words[copy_bit(id->ino) >> 6], 1ull << (copy_bit(id->ino) & 63),
 			  __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&control->epoch, EPOCH_STEP, __ATOMIC_SEQ_CST);
-	if (!bpf_map_lookup_elem(fd, id, &had) && !(label & ~had))
-		return 0;
 	label |= had;
-	return bpf_map_update_elem(fd, id, &label, BPF_ANY);
+	err = bpf_map_update_elem(fd, id, &label, BPF_ANY);
+	return err ? err : 1;
 }

@@ -126,7 +126,8 @@ int kernel_age_agreements(struct kernel *k, const struct policy_image *image);
 /*
  * Files outside the stores that hold data of theirs. kernel_copies hands each to fn, some of them twice, until it returns
  * other than 0, which is returned then. kernel_add_copy: a file is known to be one from before; label: bits of stores, added
- * to those that it has. kernel_copies_made: grows with each; nothing was made while it stays. 0 or -errno.
+ * to those that it has; 1, or 0 if all of that was known. kernel_copies_made: grows with each; nothing was made while it
+ * stays. Else 0 or -errno.
  */
 typedef int (*kernel_copy_fn)(void *ctx, const struct object_id *id, uint64_t label);
 int kernel_copies(struct kernel *k, kernel_copy_fn fn, void *ctx);
