@@ -44,6 +44,7 @@
 #include "bpf/guard.bpf.h"
 #include "bpf/attach_lsm.bpf.h"
 #include "bpf/attach_fmod_ret.bpf.h"
+#include "bpf/attach_flow.bpf.h"
 #include "bpf/attach_tracing.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
