@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 8
+#define MUNIMENT_ABI_VERSION 9
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX     64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -407,8 +407,14 @@ struct copy_filter {
 	__u64 words[COPY_FILTER_WORDS];
 };
 
-#define PORTS_WORDS    64
-#define port_bit(port) ((port) & (PORTS_WORDS * 64 - 1))
+#define PORTS		 4096
+#define port_index(port) ((port) & (PORTS - 1))
+
+/* What packets are looked at for: control.wire. */
+#define WIRE_SENT	     0x1 /* data of stores was sent by a socket of the internet */
+#define WIRE_TLS	     0x2 /* the beginning of some connection is looked at */
+#define WIRE_PORTLESS	     0x4 /* such data was sent by a socket that had no port yet */
+#define WIRE_PORTLESS_STREAM 0x8
 
 /* Written by the loader, read at every hook; the BPF side only adds to epoch. */
 struct control {
@@ -423,15 +429,15 @@ struct control {
 	__u64 labels;	/* stores of which some process may hold or serve data; never taken back */
 	__u64 copies;	/* how often a file came to hold data of stores outside of them; likewise */
 	__u64 carriers; /* how many pipes, terminals, messages and keys hold data of stores, or are about to */
-	__u64 memories;		  /* not 0: some memory that processes share has */
-	__u64 groups;		  /* numbers dealt out to memory that has no other key: see bpf/group.bpf.h */
-	__u64 ports[PORTS_WORDS]; /* filter: local ports, by port_bit, of sockets that have sent such data */
-	__u64 sent;		  /* stores whose data was sent by a socket of the internet; likewise */
-	__u64 tls;		  /* not 0: the beginning of some connection is looked at; likewise */
-	__u32 keeper;  /* tgid of the daemon while it lists the stores at load: no access by a person */
-	__u32 claimed; /* highest number that a load took for itself, whether or not it came to speak */
+	__u64 memories; /* not 0: some memory that processes share has */
+	__u64 groups;	/* numbers dealt out to memory that has no other key: see bpf/group.bpf.h */
+	__u64 wire;	/* WIRE_…; likewise */
+	__u64 placed;	/* how often what packets bear came to be known, or to be more: labels_by_packet */
+	__u32 keeper;	/* tgid of the daemon while it lists the stores at load: no access by a person */
+	__u32 claimed;	/* highest number that a load took for itself, whether or not it came to speak */
 	struct own own;
 	struct policy_slot slots[2];
+	__u8 ports[PORTS]; /* filter: not 0 at port_index of a local port by which such data was sent */
 };
 
 #define raw_bit(dev) (((dev) ^ (dev) >> 20) & 63)
@@ -521,9 +527,12 @@ struct socket_label {
 	__u64 sent;  /* whose data was sent by it: what comes to hold that is labelled, too */
 	__u64 leaves; /* the same, and what is served by it: its packets may go where agreements say, no further */
 	struct role_set roles; /* of who was allowed to send by it */
-	__u64 passed;	       /* the last receiver whose packets were found to pass, and when; 0: none */
-	__u64 passed_ns;
-	__u64 seed; /* of `passed` and `sent_known`, so that nobody finds two that look alike; 0: none yet */
+	__u64 passed;	       /* the last packets that were found to pass, when, and control.placed before */
+	__u64 passed_at;       /* in jiffies */
+	__u64 passed_placed;
+	__u64 took; /* the last packets whose label is among `holds`, as of control.placed */
+	__u64 took_placed;
+	__u64 seed; /* of `passed`, `took` and `sent_known`, so that nobody finds two that look alike; 0: none yet */
 	__u64 sent_known; /* the last send that was agreed, by whom and to whom: see egress__is_routine; 0: none */
 	__u64 sent_account; /* where it is counted */
 	__u64 sent_until_ns;

@@ -218,10 +218,15 @@ int BPF_PROG(lsm__bprm_committed_creds, const struct linux_binprm *bprm)
 
 /* --- sockets --- */
 
+/* Arguments are fetched by who needs them, as most of those who send hold nothing: socket, message, size. */
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(lsm__socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret)
+int lsm__socket_sendmsg(unsigned long long *ctx)
 {
-	return ret ? ret : egress__send(socket, message, size, MECHANISM_LSM);
+	int ret = ctx[3];
+
+	if (ret || !label__may_hold())
+		return ret;
+	return egress__send_held((struct socket *)ctx[0], (struct msghdr *)ctx[1], ctx[2], MECHANISM_LSM);
 }
 
 SEC("lsm/socket_connect")

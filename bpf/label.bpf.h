@@ -41,10 +41,10 @@ static __always_inline struct process_label *label__find(struct task_struct *tas
 	return bpf_task_storage_get(&labels_by_process, leader, 0, flags);
 }
 
-/* May the process hold or serve anything? Most do not, which is seen without a call. */
-static __always_inline bool label__may_hold(struct task_struct *task)
+/* May the current process hold or serve anything? Most do not, which is seen without asking any storage. */
+static __always_inline bool label__may_hold(void)
 {
-	return control.labels && task->group_leader->bpf_storage;
+	return bpf_get_current_task_btf()->group_leader->bpf_storage && control.labels;
 }
 
 /* Its account with resolvers, which it comes to have when it is asked for or the process forks: a number of no other. */

@@ -38,24 +38,28 @@ static __always_inline u64 egress__concerned(struct sock *sk, const struct egres
 	return named || (socket && socket->active) ? label->held | label->served : label->held;
 }
 
-/* Where the filter says that some socket had no port yet as it sent: those of two ports that nobody uses. */
-#define PORT_NONE	 0
-#define PORT_NONE_STREAM 1
+/* Packets are looked at for it from now on, too. */
+static __always_inline void egress__watch(u64 wire)
+{
+	if (wire & ~control.wire)
+		__sync_fetch_and_or(&control.wire, wire);
+}
 
 /* What goes by the socket from now on, packet by packet: see wire.bpf.h. 0 or -EPERM. */
 static __always_inline int egress__mark(struct sock *sk, u64 held, u64 concerned)
 {
 	struct socket_label *label = socket__label(sk);
 	u16 port = sk->__sk_common.skc_num;
-	u32 bit = port_bit(port ? port : sk->sk_type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
-	u64 *word = &control.ports[bit >> 6 & (PORTS_WORDS - 1)], number;
+	u64 number;
 
 	if (!label)
 		return -EPERM;
-	if (!(*word >> (bit & 63) & 1))
-		__sync_fetch_and_or(word, 1ull << (bit & 63));
-	if (concerned & ~control.sent)
-		__sync_fetch_and_or(&control.sent, concerned);
+	if (port)
+		control.ports[port_index(port)] = 1;
+	else
+		egress__watch(sk->sk_type == SOCKET_STREAM ? WIRE_PORTLESS_STREAM : WIRE_PORTLESS);
+	control.ports[0] = 1; /* what a packet's receiver knows of its port while he is not connected */
+	egress__watch(WIRE_SENT);
 	if (held & ~label->sent) {
 		number = pass_sent(sk->__sk_common.skc_cookie.counter);
 		pass__give(&number);
@@ -129,7 +133,8 @@ static __noinline bool egress__is_routine(struct sock *sk, u64 held, const struc
 	return known == egress__summary(label, actor, held, peer) &&
 	       known == *(volatile u64 *)&label->sent_known &&
 	       (until_ns == ~0ull || bpf_ktime_get_boot_ns() < until_ns) &&
-	       account__add(account, amount(AMOUNT_WRITTEN, bytes));
+	       (account__add_more(account, true, bytes) ||
+		account__add(account, amount(AMOUNT_WRITTEN, bytes)));
 }
 
 /* Whoever was allowed to send lends his roles to what still waits in the socket. */
@@ -156,8 +161,8 @@ static __always_inline int egress__passed(struct sock *sk, const struct egress *
 }
 
 /* By a socket of the internet, or of whatever else is not of this host. message: NULL for pages of a file. */
-static __noinline int egress__send_by(struct sock *sk, struct msghdr *message, u64 bytes, u32 mechanism,
-				      const struct egress_label *label)
+static __always_inline int egress__send_by(struct sock *sk, struct msghdr *message, u64 bytes, u32 mechanism,
+					   const struct egress_label *label)
 {
 	struct peer peer = {
 		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
@@ -194,12 +199,13 @@ static __noinline int egress__send_by(struct sock *sk, struct msghdr *message, u
 	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e, label->held);
 }
 
-/* The current process sends. Datagrams to UNIX sockets come by unix_may_send, too: see socket__named. */
-static __always_inline int egress__send(struct socket *socket, struct msghdr *message, int bytes,
+/* The current process sends, and may hold something. Datagrams to UNIX sockets come by unix_may_send, too: see
+ * socket__named. */
+static __noinline int egress__send_held(struct socket *socket, struct msghdr *message, int bytes,
 					u32 mechanism)
 {
-	struct sock *sk = label__may_hold(bpf_get_current_task_btf()) ? socket->sk : NULL;
 	struct egress_label label;
+	struct sock *sk = socket->sk;
 	u32 family;
 
 	if (!sk)
@@ -213,6 +219,13 @@ static __always_inline int egress__send(struct socket *socket, struct msghdr *me
 	if (family == AF_UNIX)
 		return socket__give_peer(sk) ? -EPERM : 0;
 	return egress__send_by(sk, message, bytes, mechanism, &label);
+}
+
+/* The current process sends. Most hold nothing. */
+static __always_inline int egress__send(struct socket *socket, struct msghdr *message, int bytes,
+					u32 mechanism)
+{
+	return label__may_hold() ? egress__send_held(socket, message, bytes, mechanism) : 0;
 }
 
 /* By sendfile and splice on Linux 6.1, where no hook can refuse: what must not leave is dropped on its way (wire.bpf.h). */

@@ -28,8 +28,10 @@ static __always_inline struct socket_label *socket__find(struct sock *sk)
 static __noinline struct socket_label *socket__by_cookie(u64 cookie)
 {
 	static const struct socket_label none = {};
-	struct socket_label *label;
+	struct socket_label *label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
 
+	if (label)
+		return label;
 	bpf_map_update_elem(&labels_by_socket, &cookie, &none, BPF_NOEXIST);
 	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
 	if (!label)
@@ -87,10 +89,10 @@ static __always_inline int socket__named(struct socket *to)
 	return control.labels && socket__give(to->sk) ? -EACCES : 0;
 }
 
-/* The current process receives, or has received. 0 or -EACCES. */
-static __always_inline int socket__receive(struct sock *sk, u32 mechanism)
+/* From a socket that somebody has asked for its cookie. */
+static __noinline int socket__receive_known(struct sock *sk, u32 mechanism)
 {
-	struct socket_label *label = control.labels && sk ? socket__find(sk) : NULL;
+	struct socket_label *label = socket__find(sk);
 	struct socket *socket;
 
 	if (!label || !label->holds)
@@ -99,6 +101,14 @@ static __always_inline int socket__receive(struct sock *sk, u32 mechanism)
 	return flow__take_by(socket ? socket->file : NULL, label->holds, HOOK_SOCKET_RECVMSG, mechanism,
 			     sk->__sk_common.skc_family == AF_UNIX ? PASS_UNIX : PASS_INTERNET,
 			     sk->__sk_common.skc_cookie.counter);
+}
+
+/* The current process receives, or has received. 0 or -EACCES. */
+static __always_inline int socket__receive(struct sock *sk, u32 mechanism)
+{
+	if (!control.labels || !sk || !sk->__sk_common.skc_cookie.counter)
+		return 0;
+	return socket__receive_known(sk, mechanism);
 }
 
 /* It has received; or its caller ends before it sees that. */

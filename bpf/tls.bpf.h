@@ -57,8 +57,8 @@ static __noinline int tls__watch(u64 cookie, u32 out, u32 in, u32 accepts)
 	state->accepts = accepts;
 	label->tls = accepts ? LABEL_TLS_ACCEPTS : 0;
 	label->shown = SHOWN_OPENING;
-	if (!control.tls)
-		control.tls = 1;
+	if (!(control.wire & WIRE_TLS))
+		__sync_fetch_and_or(&control.wire, WIRE_TLS);
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static __always_inline void tls__gone(struct sock *sk)
 {
 	u64 cookie = sk->__sk_common.skc_cookie.counter;
 
-	if (control.tls && cookie)
+	if (control.wire & WIRE_TLS && cookie)
 		bpf_map_delete_elem(&tls_by_socket, &cookie);
 }
 

@@ -95,16 +95,17 @@ static __noinline int access__use_near(struct file *file, u32 mask, const struct
 }
 
 /* The same as below for reads and writes of the plain kind, without asking any storage. */
-static __always_inline bool access__is_hot(struct task_struct *task, struct file *file, u32 operations,
-					   u64 epoch)
+static __always_inline bool access__is_hot(struct task_struct *task, struct file *file, u32 mask, u64 epoch)
 {
-	bool written = operations == OPERATION_BIT(OPERATION_WRITE);
+	bool written = mask == MAY_WRITE;
+	u32 operation = written ? OPERATION_BIT(OPERATION_WRITE) : OPERATION_BIT(OPERATION_READ);
 	struct inode *inode = file->f_inode;
 	u64 account, bytes;
 
-	if (!written && operations != OPERATION_BIT(OPERATION_READ))
+	if ((!written && mask != MAY_READ) || file->f_flags & FMODE_EXEC ||
+	    (inode->i_mode & INODE_TYPE_MASK) == INODE_DIRECTORY || !account__counts())
 		return false;
-	account = hot__account(task, actor__login_uid(task), file, inode, operations, epoch);
+	account = hot__account(task, actor__login_uid(task), file, inode, operation, epoch);
 	if (!account)
 		return false;
 	bytes = amount__plain(task, file, inode, written);
@@ -117,14 +118,14 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct inode *inode = file->f_inode;
-	u32 operations = access__using(file, inode, mask);
-	bool counts = account__counts();
 	struct actor_answer *actor;
 	struct recent *recent;
+	u32 operations;
 	u64 amount;
 
-	if (hook == HOOK_FILE_PERMISSION && counts && access__is_hot(task, file, operations, epoch))
+	if (hook == HOOK_FILE_PERMISSION && access__is_hot(task, file, mask, epoch))
 		return true;
+	operations = access__using(file, inode, mask);
 	actor = bpf_task_storage_get(&answers_by_actor, task, 0, 0);
 	if (!actor || !actor__is_current(actor, task, epoch, MECHANISM_LSM)) /* only lsm has kept places */
 		return false;
@@ -133,7 +134,7 @@ static __noinline int access__is_routine(struct file *file, u32 mask, u32 hook, 
 	barrier_var(store); /* 6.1 forgets the bounds of a spilled half word: checked where it is used */
 	if (store >= STORE_IDS || operations & ~actor->granted[store])
 		return false;
-	if (!counts)
+	if (!account__counts())
 		return true;
 	recent = access__recent(actor, inode);
 	amount = unknown64(amount__use(file, operations, hook, &recent->call));
@@ -198,7 +199,7 @@ static __noinline int access__give(struct file *file, u64 carrier)
 /* A pipe or terminal is used by a descriptor. */
 static __always_inline int access__use_carrier(struct file *file, u64 carrier, u32 mask, u32 mechanism)
 {
-	if (mask & MAY_WRITE && label__may_hold(bpf_get_current_task_btf()) && access__give(file, carrier))
+	if (mask & MAY_WRITE && label__may_hold() && access__give(file, carrier))
 		return -EACCES;
 	if (!(mask & MAY_READ) || !control.carriers)
 		return 0;
@@ -211,13 +212,15 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 {
 	struct inode *inode = file->f_inode;
 	int err = access__use_of_store(file, inode, mask, mechanism, hook);
-	bool outside = err == ACCESS_OUTSIDE || err == ACCESS_PLAIN || err == ACCESS_PIPE;
+	bool outside;
 
 	if (err < 0)
 		return err;
 	if (err == ACCESS_ROUTINE ||
 	    (err == ACCESS_PLAIN && hook == HOOK_FILE_PERMISSION && !(mask & MAY_WRITE)))
 		return 0;
+	barrier_var(err); /* what follows is not computed before that is known */
+	outside = err == ACCESS_OUTSIDE || err == ACCESS_PLAIN || err == ACCESS_PIPE;
 	if (hook == HOOK_FILE_PERMISSION && control.labels && err != ACCESS_PLAIN) {
 		u64 carrier = err == ACCESS_PIPE ? (u64)inode->i_pipe : flow__carrier(file, inode);
 

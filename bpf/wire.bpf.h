@@ -76,7 +76,7 @@ static __noinline int wire__read_by_call(struct __sk_buff *skb, struct packet *p
 }
 
 /* The same, by less: most headers lie at hand and have no options. */
-static __noinline int wire__read(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int wire__read(struct __sk_buff *skb, struct packet *packet)
 {
 	const void *data = (const void *)(u64)skb->data, *end = (const void *)(u64)skb->data_end;
 	const struct ipv4_header *four = data;
@@ -125,43 +125,51 @@ static __noinline int wire__may_leave(const struct packet *packet, const struct 
 /* Has a socket with that local port sent data of a store? Most have not. */
 static __always_inline bool wire__is_known(u32 port)
 {
-	u32 bit = port_bit(port);
-
-	return control.ports[bit >> 6 & (PORTS_WORDS - 1)] >> (bit & 63) & 1;
+	return control.ports[port_index(port)];
 }
 
 /* Did some socket of that kind have no port as it sent? */
 static __always_inline bool wire__may_be_portless(struct bpf_sock *sk)
 {
-	return wire__is_known(sk->type == SOCKET_STREAM ? PORT_NONE_STREAM : PORT_NONE);
+	return control.wire & (sk->type == SOCKET_STREAM ? WIRE_PORTLESS_STREAM : WIRE_PORTLESS);
 }
 
 /* It has: it may have had no port as it sent. */
 static __always_inline void wire__know(u32 port)
 {
-	u32 bit = port_bit(port);
-
-	if (!wire__is_known(port))
-		__sync_fetch_and_or(&control.ports[bit >> 6 & (PORTS_WORDS - 1)], 1ull << (bit & 63));
+	control.ports[port_index(port)] = 1;
 }
 
-#define WIRE_PASSED_NS	 1000000000ull
-#define LOOPBACK_IFINDEX 1 /* in every network namespace */
+#define WIRE_PASSED	 100  /* jiffies: a second where they are longest */
+#define WIRE_PLACED	 4096 /* so many packets' labels later none is pushed out of labels_by_packet yet */
+#define LOOPBACK_IFINDEX 1    /* in every network namespace */
 
-/* Was such a packet of the socket found to pass less than a second ago? */
-static __always_inline bool wire__has_passed(const struct socket_label *label, u64 passed, u64 now_ns)
+/* Was such a packet of the socket found to pass less than a second ago, and is its label in its place for sure? */
+static __always_inline bool wire__has_passed(const struct socket_label *label, u64 passed, u64 now)
 {
-	return label->passed == passed && now_ns - label->passed_ns < WIRE_PASSED_NS;
+	return label->passed == passed && now - label->passed_at < WIRE_PASSED &&
+	       control.placed - label->passed_placed < WIRE_PLACED;
 }
 
-/* What tells packets to one receiver, under one policy, with one label, from others. */
-static __always_inline u64 wire__summary(const struct packet *packet, u64 leaves, u64 seed)
+/* What tells packets of one sender to one receiver from others. */
+static __always_inline u64 wire__summary(const struct packet *packet, u64 seed)
 {
-	const u64 *to = (const u64 *)packet->to;
-	u64 hash = egress__mix(egress__mix(seed, to[0]), to[1]);
+	const u64 *words = (const u64 *)packet;
+	u64 hash = seed;
 
-	hash = egress__mix(egress__mix(hash, leaves), maps__epoch());
-	return egress__mix(hash, packet->to_port | (u64)packet->protocol << 16) | 1;
+#pragma unroll
+	for (u32 i = 0; i < sizeof(*packet) / sizeof(u64); i++)
+		hash = egress__mix(hash, words[i]);
+	return hash;
+}
+
+/* The same under one policy, by one device, and with what the socket has sent until now. */
+static __always_inline u64 wire__summary_of(struct __sk_buff *skb, const struct packet *packet,
+					    struct socket_label *label, u32 shown)
+{
+	u64 hash = wire__summary(packet, egress__seed(label) + (shown | (u64)skb->ifindex << 32));
+
+	return egress__mix(egress__mix(egress__mix(hash, label->leaves), label->sent), maps__epoch()) | 1;
 }
 
 /* What stands for packets of these addresses in struct record_pass. */
@@ -176,39 +184,51 @@ static __noinline u64 wire__number(const struct packet *packet)
 	return pass_packet(hash);
 }
 
-/* A packet of a socket that has sent data of stores. */
-static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *label, u32 shown)
+/* Packets with these addresses bear what the socket has sent. Sockets of other network namespaces may have the same ones:
+ * nothing is taken back. 0 or -ENOMEM. */
+static __noinline int wire__place(struct __sk_buff *skb, const struct packet *packet, u64 sent)
 {
+	u64 *known = bpf_map_lookup_elem(&labels_by_packet, packet);
+
+	if (known && !(sent & ~*known))
+		return 0;
+	if (known)
+		sent |= *known;
+	pass__relay(pass_sent(bpf_get_socket_cookie(skb)), wire__number(packet));
+	if (bpf_map_update_elem(&labels_by_packet, packet, &sent, BPF_ANY)) {
+		count(COUNTER_NO_CACHE);
+		return -ENOMEM;
+	}
+	__sync_fetch_and_add(&control.placed, 1); /* afterwards: who has read it before asks again */
+	return 0;
+}
+
+/* A packet of a socket that has sent data of stores. */
+static __always_inline int wire__check(struct __sk_buff *skb, struct socket_label *label, u32 shown)
+{
+	u64 passed, now = bpf_jiffies64(), placed = *(volatile u64 *)&control.placed;
 	struct packet packet = {};
-	u64 sent, *known, passed, now_ns;
 
 	if (wire__read(skb, &packet))
 		return 0;
-	sent = label->sent;
-	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
-	if (sent && (!known || sent & ~*known)) {
-		pass__relay(pass_sent(bpf_get_socket_cookie(skb)), wire__number(&packet));
-		if (bpf_map_update_elem(&labels_by_packet, &packet, &sent, BPF_ANY)) {
-			count(COUNTER_NO_CACHE);
+	passed = wire__summary_of(skb, &packet, label, shown);
+	if (!label->refused && wire__has_passed(label, passed, now))
+		return 1;
+	if (label->sent && wire__place(skb, &packet, label->sent))
+		return 0;
+	/* An address of loopback may be routed to another device. */
+	if (!egress__is_local(packet.to) || skb->ifindex != LOOPBACK_IFINDEX) {
+		if (label->refused)
+			return 0;
+		if (!wire__may_leave(&packet, label, shown)) {
+			if (shown_kind(shown) == SHOWN_PLAIN && label->shown == SHOWN_OPENING)
+				label->shown = SHOWN_NOTHING; /* the next call of its sender fails */
 			return 0;
 		}
 	}
-	/* An address of loopback may be routed to another device. */
-	if (egress__is_local(packet.to) && skb->ifindex == LOOPBACK_IFINDEX)
-		return 1;
-	if (label->refused)
-		return 0;
-	passed = wire__summary(&packet, label->leaves, egress__seed(label) + shown);
-	now_ns = bpf_ktime_get_coarse_ns();
-	if (wire__has_passed(label, passed, now_ns))
-		return 1;
-	if (!wire__may_leave(&packet, label, shown)) {
-		if (shown_kind(shown) == SHOWN_PLAIN && label->shown == SHOWN_OPENING)
-			label->shown = SHOWN_NOTHING; /* the next call of its sender fails */
-		return 0;
-	}
 	label->passed = 0;
-	label->passed_ns = now_ns;
+	label->passed_at = now;
+	label->passed_placed = placed;
 	label->passed = passed;
 	return 1;
 }
@@ -216,12 +236,13 @@ static __noinline int wire__check(struct __sk_buff *skb, struct socket_label *la
 /* Of a socket that may have sent data of stores. */
 static __noinline int wire__leaves_known(struct __sk_buff *skb)
 {
+	bool known = wire__is_known(skb->local_port);
 	struct socket_label *label;
 	struct bpf_sock *sk;
 	u64 cookie;
 	u32 shown;
 
-	if (!wire__is_known(skb->local_port)) {
+	if (!known) {
 		sk = skb->sk;
 		sk = sk ? bpf_sk_fullsock(sk) : NULL;
 		if (!sk || !wire__may_be_portless(sk))
@@ -236,15 +257,17 @@ static __noinline int wire__leaves_known(struct __sk_buff *skb)
 		shown = tls__leaves(skb, cookie);
 	if (!label->leaves)
 		return 1;
-	wire__know(skb->local_port);
+	if (!known)
+		wire__know(skb->local_port);
 	return wire__check(skb, label, shown);
 }
 
 /* 1: goes on, 0: dropped. */
 static __always_inline int wire__leaves(struct __sk_buff *skb)
 {
-	if (!(control.sent | control.tls) || (!wire__is_known(skb->local_port) &&
-					      !(control.ports[0] & (1 << PORT_NONE | 1 << PORT_NONE_STREAM))))
+	u64 wire = control.wire;
+
+	if (!wire || (!(wire & (WIRE_PORTLESS | WIRE_PORTLESS_STREAM)) && !wire__is_known(skb->local_port)))
 		return 1;
 	return wire__leaves_known(skb);
 }
@@ -252,23 +275,32 @@ static __always_inline int wire__leaves(struct __sk_buff *skb)
 /* A packet that may bear a label. */
 static __noinline int wire__take(struct __sk_buff *skb)
 {
+	u64 *known, cookie, took = 0, placed = *(volatile u64 *)&control.placed;
 	struct socket_label *label;
 	struct packet packet = {};
-	u64 *known, cookie;
 
 	if (wire__read(skb, &packet) || (packet.from_port && !wire__is_known(packet.from_port)))
 		return 1;
+	cookie = bpf_get_socket_cookie(skb);
+	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
+	if (label) {
+		took = wire__summary(&packet, egress__seed(label)) | 1;
+		if (label->took == took && label->took_placed == placed)
+			return 1;
+	}
 	known = bpf_map_lookup_elem(&labels_by_packet, &packet);
 	if (!known)
 		return 1;
-	cookie = bpf_get_socket_cookie(skb);
-	label = socket__by_cookie(cookie);
+	label = label ? label : socket__by_cookie(cookie);
 	if (!label)
 		return 0;
 	if (*known & ~label->holds) {
 		pass__relay(wire__number(&packet), cookie);
 		__sync_fetch_and_or(&label->holds, *known);
 	}
+	label->took = 0;
+	label->took_placed = placed;
+	label->took = took;
 	return 1;
 }
 
@@ -281,21 +313,33 @@ static __noinline int wire__follow(struct __sk_buff *skb)
 	return label && label->shown == SHOWN_OPENING ? tls__arrives(skb, cookie) : 1;
 }
 
-/* A connected socket knows the port that its packets come from, without a look at them. */
+/* May it bear a label? A connected socket knows the port that its packets come from, without a look at them; others have
+ * 0, which is known. */
+static __always_inline bool wire__is_from_known(struct __sk_buff *skb)
+{
+	u32 port = __builtin_bswap32(skb->remote_port);
+
+	barrier_var(port); /* the index is bounded afterwards: of a swapped word, the verifier knows no bounds */
+	return wire__is_known(port);
+}
+
+/* While the beginnings of some connections are looked at. */
+static __noinline int wire__arrives_watched(struct __sk_buff *skb)
+{
+	if (wire__is_known(skb->local_port) && !wire__follow(skb))
+		return 0;
+	return wire__is_from_known(skb) ? wire__take(skb) : 1;
+}
+
 static __always_inline int wire__arrives(struct __sk_buff *skb)
 {
-	u32 port;
+	u64 wire = control.wire;
 
-	if (!(control.sent | control.tls))
+	if (!wire)
 		return 1;
-	if (control.tls && wire__is_known(skb->local_port) && !wire__follow(skb))
-		return 0;
-	if (!control.sent)
-		return 1;
-	port = __builtin_bswap32(skb->remote_port);
-	if (port && !wire__is_known(port))
-		return 1;
-	return wire__take(skb);
+	if (wire & WIRE_TLS)
+		return wire__arrives_watched(skb);
+	return wire__is_from_known(skb) ? wire__take(skb) : 1;
 }
 
 /* Is there an agreement about the network of a connection's other side? */
@@ -348,7 +392,7 @@ static __always_inline void wire__accepted(struct sock *sk, const struct request
 	struct packet packet = {.protocol = PROTOCOL_TCP};
 	u64 *known;
 
-	if (!control.sent && !tls__is_asked())
+	if (!(control.wire & WIRE_SENT) && !tls__is_asked())
 		return;
 	if (asked->skc_family == AF_INET) {
 		egress__set_ipv4(packet.from, asked->skc_daddr);
