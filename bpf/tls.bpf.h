@@ -77,6 +77,7 @@ struct tls_segment {
 	u32 len;
 	u32 seq; /* of TCP: number of the first byte */
 	u32 protocol;
+	u32 syn; /* of TCP: not 0 if it asks for a connection, or answers that */
 };
 
 #define TCP_SEQ_AT 4
@@ -104,7 +105,8 @@ static __always_inline int tls__segment(struct __sk_buff *skb, struct tls_segmen
 		if (segment->protocol != PROTOCOL_TCP || bpf_skb_load_bytes(skb, at + TCP_SEQ_AT, &seq, 4) ||
 		    bpf_skb_load_bytes(skb, at + TCP_OFF_AT, byte, 2))
 			return -1;
-		segment->seq = __builtin_bswap32(seq) + (byte[1] & TCP_SYN ? 1 : 0);
+		segment->syn = byte[1] & TCP_SYN;
+		segment->seq = __builtin_bswap32(seq) + (segment->syn ? 1 : 0);
 		at += (byte[0] >> 4) * 4;
 	}
 	segment->at = at;

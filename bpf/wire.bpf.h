@@ -184,6 +184,15 @@ static __noinline u64 wire__number(const struct packet *packet)
 	return pass_packet(hash);
 }
 
+/* What acknowledges, ends or resets a connection carries nothing; without it, the other side would wait for what is over. */
+static __noinline int wire__is_empty(struct __sk_buff *skb)
+{
+	struct tls_segment segment = {};
+
+	return !tls__segment(skb, &segment) && segment.protocol == PROTOCOL_TCP && !segment.len &&
+	       !segment.syn;
+}
+
 /* Packets with these addresses bear what the socket has sent. Sockets of other network namespaces may have the same ones:
  * nothing is taken back. 0 or -ENOMEM. */
 static __noinline int wire__place(struct __sk_buff *skb, const struct packet *packet, u64 sent)
@@ -218,6 +227,8 @@ static __always_inline int wire__check(struct __sk_buff *skb, struct socket_labe
 		return 0;
 	/* An address of loopback may be routed to another device. */
 	if (!egress__is_local(packet.to) || skb->ifindex != LOOPBACK_IFINDEX) {
+		if (wire__is_empty(skb))
+			return 1;
 		if (label->refused)
 			return 0;
 		if (!wire__may_leave(&packet, label, shown)) {
