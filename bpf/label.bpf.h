@@ -159,6 +159,17 @@ static __always_inline int label__tell_read(struct task_struct *task, const stru
 	return 0;
 }
 
+/* It begins to serve a store's data. What it held of it, by who started it (pg_ctl reads in the data directory), is no more
+ * than it may answer with by itself. */
+static __always_inline void label__serves_first(struct process_label *label, u64 stores)
+{
+	pass__take(stores, PASS_READ, NULL, 0);
+	if (!(label->stores & stores))
+		return;
+	__sync_fetch_and_and(&label->stores, ~stores);
+	maps__new_epoch(); /* what it writes to is decided anew: see copy.bpf.h */
+}
+
 /*
  * The current process is about to read a store. 0, or the reason (enum reason) why it must not. Nothing that was added is
  * taken back, as another thread may have read by it; and what was added elsewhere meanwhile is looked at once more. Of two
@@ -189,7 +200,7 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 	if (serves) {
 		__sync_fetch_and_or(&label->serves, rules->label);
 		if (more)
-			pass__take(more, PASS_READ, NULL, 0);
+			label__serves_first(label, more);
 		if (label__share(label, rules->label, true))
 			return REASON_UNLABELLED;
 		label__keep(task, store, epoch);
