@@ -180,6 +180,8 @@ enum reason {
 		20, /* the agreement wants TLS, and the connection did not begin with it, or nobody saw */
 	REASON_TLS_VERSION =
 		21, /* the connection's version is lower than the agreement's; open_flags: see SHOWN_… */
+	REASON_ANSWERED =
+		22, /* an agreement does, by a name that a resolver answered the process; file_size: name_rules.id */
 	REASON_END
 };
 
@@ -319,6 +321,7 @@ struct device_rules { /* what to do where the walk cannot tell */
 #define FLOW_REGIONS 4u	 /* some agreement says where the receiver must be */
 #define FLOW_DNS     8u	 /* the policy has a section `dns` */
 #define FLOW_TLS     16u /* some agreement wants TLS: connections are looked at from their beginning */
+#define FLOW_ANSWERS 32u /* what a resolver answers a process leads to agreements with that name */
 
 /* What the policy says of copies elsewhere than where it lets them lie. */
 enum copies { COPIES_ALLOW = 0, COPIES_ALERT = 1, COPIES_DENY = 2 };
@@ -415,6 +418,7 @@ struct copy_filter {
 #define WIRE_TLS	     0x2 /* the beginning of some connection is looked at */
 #define WIRE_PORTLESS	     0x4 /* such data was sent by a socket that had no port yet */
 #define WIRE_PORTLESS_STREAM 0x8
+#define WIRE_ANSWERS	     0x10 /* answers of resolvers lead to where agreements with names do */
 
 /* Written by the loader, read at every hook; the BPF side only adds to epoch. */
 struct control {

@@ -26,6 +26,7 @@ struct endpoint { /* of a network, what an agreement is about */
 	__u16 port_last;
 	__u32 protocols; /* ENDPOINT_… */
 	__u32 reserved;
+	__u64 name; /* id of the host's name whose addresses it is about; 0: it is about a network */
 };
 
 /* How what an agreement lets go must go, and how much of it: decide_tls, decide_fits. */
@@ -83,6 +84,48 @@ struct resolver_key {
 	__u16 reserved;
 };
 
+/* Names in agreements, where answers of resolvers to processes count (`dns: {answers: true}`). */
+#define NAME_BYTES 256
+struct name_key {
+	__u32 slot;
+	__u8 name[NAME_BYTES]; /* on the wire, in lower case (RFC 1035, 3.1); 0 behind its end */
+};
+
+/* What the addresses of a name are that the daemon was answered: private ones are taken of others that have these, and none
+ * else (policy/hosts.h). */
+struct name_rules {
+	__u64 id; /* of the name, the same in every policy; not 0 */
+	__u32 is_private;
+	__u32 reserved;
+};
+
+/* Networks whose addresses lead elsewhere than to others: by struct network_key of slot 0. */
+enum special { SPECIAL_NONE = 0, SPECIAL_PRIVATE = 1, SPECIAL_REFUSED = 2 };
+
+/*
+ * Where a name leads by an answer: until when (boot nanoseconds), by whom it may be used. `who` is a process (answered__who),
+ * the cookie of a socket that was connected there or sent there, or with name 0 nobody in particular (0).
+ */
+struct answer_key {
+	__u64 who;
+	__u64 name;	  /* name_rules.id */
+	__u8 address[16]; /* as in struct peer */
+};
+
+/* A question that a process has sent to a resolver, and that has no answer yet. */
+struct question_key {
+	__u8 resolver[16]; /* as in struct peer */
+	__u64 socket;	   /* its cookie */
+	__u32 id;
+	__u32 reserved;
+};
+
+struct question {
+	__u64 who; /* as in struct answer_key */
+	__u32 on_loopback;
+	__u32 reserved;
+};
+
 /* What processes that come from one have sent to resolvers. */
 struct dns_account {
 	__u64 since_ns; /* boot nanoseconds: when the time began that the bytes are counted in */
@@ -90,7 +133,10 @@ struct dns_account {
 };
 
 _Static_assert(sizeof(struct network_key) == 24, "network_key");
-_Static_assert(sizeof(struct endpoint) == 16, "endpoint");
+_Static_assert(sizeof(struct endpoint) == 24, "endpoint");
+_Static_assert(sizeof(struct name_key) == 260, "name_key");
+_Static_assert(sizeof(struct answer_key) == 32, "answer_key");
+_Static_assert(sizeof(struct question_key) == 32, "question_key");
 _Static_assert(sizeof(struct agreement_limits) == 56, "agreement_limits");
 _Static_assert(sizeof(struct agreement_rules) == 120, "agreement_rules");
 

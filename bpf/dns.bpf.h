@@ -32,16 +32,22 @@ struct {
 	__type(value, struct dns_account);
 } dns_accounts SEC(".maps");
 
+/* address: as in struct peer */
+static __always_inline bool dns__is_listed(const u8 *address, u32 port, u32 slot)
+{
+	struct resolver_key key = {.slot = slot & 1, .port = port};
+
+	__builtin_memcpy(key.address, address, sizeof(key.address));
+	return bpf_map_lookup_elem(&resolvers, &key);
+}
+
 /* Whom the peer is to the policy: DNS_NONE, DNS_LISTED or DNS_UNLISTED. */
 static __always_inline u32 dns__look(const struct peer *peer, u32 slot)
 {
-	struct resolver_key key = {.slot = slot & 1, .port = peer->port};
-
 	if ((peer->port != PORT_DNS && peer->port != PORT_DNS_TLS) ||
 	    !(control.slots[slot & 1].flows & FLOW_DNS))
 		return DNS_NONE;
-	__builtin_memcpy(key.address, peer->address, sizeof(key.address));
-	return bpf_map_lookup_elem(&resolvers, &key) ? DNS_LISTED : DNS_UNLISTED;
+	return dns__is_listed(peer->address, peer->port, slot) ? DNS_LISTED : DNS_UNLISTED;
 }
 
 /* Books what the current process is about to send to a listed resolver. DNS_LISTED or DNS_BEYOND. A global function:

@@ -117,23 +117,37 @@ __attribute__((noinline)) int egress__lowest(u64 label)
 /* What the loop over endpoints works with; a pointer to a map's value is only known for one while it lies on the stack. */
 struct egress_ask {
 	struct egress *e;
-	struct endpoint_list *list; /* of the peer's network */
+	struct endpoint_list *list; /* of the peer's network, or of names */
+	u64 names;		    /* not 0: of names, which lead to the peer by answers of resolvers */
 };
+
+/* The endpoint at a place of the list, if it stands for the peer. */
+static __always_inline struct endpoint *egress__endpoint(const struct egress_ask *ask, u32 turn)
+{
+	struct endpoint_list *list = ask->list;
+	struct egress *e = ask->e;
+	struct endpoint *endpoint;
+	u32 index;
+
+	if (!list || turn >= ENDPOINTS_MAX)
+		return NULL;
+	index = (e->slot & 1) * ENDPOINTS_MAX + list->index[turn];
+	endpoint = bpf_map_lookup_elem(&endpoints, &index);
+	if (!endpoint || !decide_endpoint(endpoint, &e->peer) ||
+	    (ask->names && !answered__leads(e, endpoint->name)))
+		return NULL;
+	return endpoint;
+}
 
 /* bpf_loop's body: one endpoint of the peer's network. Ends with the first whose agreement lets the store's data go. */
 static long egress__ask(u32 turn, struct egress_ask *ask)
 {
-	struct endpoint_list *list = ask->list;
-	struct egress *e = ask->e;
+	struct endpoint *endpoint = egress__endpoint(ask, turn);
 	struct agreement_rules *rules;
-	struct endpoint *endpoint;
+	struct egress *e = ask->e;
 	u32 index, why;
 
-	if (!list || turn >= ENDPOINTS_MAX)
-		return 1;
-	index = (e->slot & 1) * ENDPOINTS_MAX + list->index[turn];
-	endpoint = bpf_map_lookup_elem(&endpoints, &index);
-	if (!endpoint || !decide_endpoint(endpoint, &e->peer))
+	if (!endpoint)
 		return 0;
 	index = (e->slot & 1) * AGREEMENTS_MAX + endpoint->agreement;
 	rules = bpf_map_lookup_elem(&agreements, &index);
@@ -144,7 +158,8 @@ static long egress__ask(u32 turn, struct egress_ask *ask)
 		e->agreement = endpoint->agreement + 1;
 		e->limited = rules->limits.max_bytes != 0;
 		e->limits = rules->limits.max_bytes || rules->limits.tls;
-		e->until_ns = rules->until_ns;
+		if (!ask->names || rules->until_ns < e->until_ns)
+			e->until_ns = rules->until_ns;
 		return 1;
 	}
 	if (!e->why) {
@@ -154,8 +169,9 @@ static long egress__ask(u32 turn, struct egress_ask *ask)
 	return 0;
 }
 
-/* What agreements say of the peer's network; and its regions, where they ask for them. */
-static __always_inline struct endpoint_list *egress__endpoints(struct egress *e)
+/* What agreements say of the peer's network; and its regions, where they ask for them. Not inlined: its stack need not add up
+ * with that of what is asked of the endpoints. */
+static __noinline struct endpoint_list *egress__endpoints(struct egress *e)
 {
 	struct network_key key = {.bits = 32 + 128, .slot = e->slot & 1};
 	struct endpoint_list *list;
@@ -166,7 +182,7 @@ static __always_inline struct endpoint_list *egress__endpoints(struct egress *e)
 		return NULL;
 	__builtin_memcpy(key.address, e->peer.address, sizeof(key.address));
 	list = bpf_map_lookup_elem(&endpoints_by_network, &key);
-	if (!list || !(control.slots[e->slot & 1].flows & FLOW_REGIONS))
+	if (!(control.slots[e->slot & 1].flows & FLOW_REGIONS))
 		return list;
 	regions = bpf_map_lookup_elem(&regions_by_network, &key);
 	e->regions = regions ? *regions : 0;
@@ -189,6 +205,7 @@ __attribute__((noinline)) int egress__decide(struct egress *e, u64 label)
 	e->store = store;
 	e->agreement = e->dns == DNS_LISTED ? AGREEMENT_RESOLVER : 0;
 	e->missed = e->limited = e->limits = 0;
+	e->name = 0;
 	e->why = e->dns == DNS_BEYOND ? REASON_DNS_VOLUME : 0;
 	index = slot * STORE_IDS + store;
 	rules = store < STORES_MAX ? bpf_map_lookup_elem(&rules_by_store, &index) : NULL;
@@ -197,6 +214,12 @@ __attribute__((noinline)) int egress__decide(struct egress *e, u64 label)
 	ask.list = e->agreement ? NULL : egress__endpoints(e);
 	if (rules && ask.list)
 		bpf_loop(ask.list->n, egress__ask, &ask, 0);
+	if (rules && !e->agreement && answered__counts(e->slot)) {
+		index = e->slot & 1;
+		ask.list = bpf_map_lookup_elem(&named_endpoints, &index);
+		ask.names = 1;
+		bpf_loop(ask.list ? ask.list->n : 0, egress__ask, &ask, 0);
+	}
 	return 0;
 }
 
@@ -216,8 +239,9 @@ static __always_inline struct access egress__access(const struct egress *e)
 	access.wanted = agreed ? VERDICT_ALLOW : VERDICT_DENY;
 	access.reason = unknown(!agreed				     ? e->why ? e->why : REASON_NOT_AGREED
 				: e->agreement == AGREEMENT_RESOLVER ? REASON_RESOLVER
+				: e->name			     ? REASON_ANSWERED
 								     : REASON_AGREED);
-	access.place.root_ino = e->used; /* told with REASON_LIMIT */
+	access.place.root_ino = agreed ? e->name : e->used; /* told with REASON_ANSWERED, REASON_LIMIT */
 	access.enforced = decide_enforced(access.wanted, e->mode, e->mechanism);
 	access.flags = (e->mode != STORE_MODE_ENFORCE) * RECORD_FLAG_MONITOR;
 	/* What is denied does not go. */

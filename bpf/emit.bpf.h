@@ -420,7 +420,9 @@ static __noinline int emit__bare(struct access *access, struct inode *inode, con
 	record->path_count = n > 0;
 	record->flags = 0;
 	record->file = (struct object_id){};
-	record->file_size = access->reason == REASON_LIMIT ? access->place.root_ino : 0;
+	record->file_size = access->reason == REASON_LIMIT || access->reason == REASON_ANSWERED
+				    ? access->place.root_ino
+				    : 0;
 	record->file_mode = 0;
 	if (inode)
 		emit__object(record, inode);

@@ -181,6 +181,8 @@ struct egress {
 	u16 agreement;	 /* … and what lets its data go, from 1, or AGREEMENT_RESOLVER; 0: nothing */
 	u64 used;	 /* with REASON_LIMIT: what was sent before, in the same window */
 	u64 server_name; /* address of that which TLS asked for, or 0 */
+	u64 cookie;	 /* of the socket, where answers of resolvers count */
+	u64 name;	 /* by whose answer the peer is agreed on: name_rules.id; 0: by no answer */
 	u32 shown;	 /* SHOWN_…: what its packets have shown of TLS */
 	u16 service;	 /* its port: the peer's, or our own of a connection that we accepted */
 	u16 missed;	 /* the first agreement that covers it but for its limits, from 1 … */

@@ -194,6 +194,7 @@ static __always_inline int egress__send_by(struct sock *sk, struct msghdr *messa
 		return -EPERM;
 	e->bytes = bytes;
 	e->dns = dns;
+	e->cookie = sk->__sk_common.skc_cookie.counter;
 	if (internet)
 		limits__look(e, sk, message);
 	return egress__judge(e, concerned) ? -EPERM : egress__passed(sk, e, label->held);
@@ -276,7 +277,38 @@ static __noinline int egress__connect_by(struct sock *sk, const void *name, u32 
 		return -EPERM;
 	e->dns = dns__ask(&peer, 0);
 	e->shown = SHOWN_OPENING;
+	e->cookie = control.wire & WIRE_ANSWERS ? bpf_get_socket_cookie(sk) : 0;
 	return egress__judge(e, concerned);
+}
+
+/* bpf_loop's body: one endpoint that is a name. */
+static long egress__note_name(u32 turn, struct egress_ask *ask)
+{
+	egress__endpoint(ask, turn);
+	return 0;
+}
+
+/* Whoever connects to where a name leads by an answer may come to hold data later, when that does not hold any more: the
+ * connection was made by then. */
+static __noinline int egress__note_answer(struct sock *sk, const void *name, u32 size)
+{
+	struct peer peer = {
+		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
+	struct egress_ask ask = {.names = 1};
+	u32 slot = epoch_slot(maps__epoch());
+
+	if (peer.type != SOCKET_STREAM || !answered__counts(slot) || !egress__peer_named(name, size, &peer) ||
+	    !answered__is_known(peer.address))
+		return 0;
+	ask.e = egress__new(&peer, HOOK_SOCKET_CONNECT, MECHANISM_INVALID);
+	ask.list = bpf_map_lookup_elem(&named_endpoints, &slot);
+	if (!ask.e || !ask.list)
+		return 0;
+	ask.e->slot = slot;
+	ask.e->now_ns = bpf_ktime_get_boot_ns();
+	ask.e->cookie = bpf_get_socket_cookie(sk);
+	bpf_loop(ask.list->n, egress__note_name, &ask, 0);
+	return 0;
 }
 
 static __always_inline int egress__connect(struct socket *socket, const void *name, int size, u32 mechanism)
@@ -284,11 +316,14 @@ static __always_inline int egress__connect(struct socket *socket, const void *na
 	struct socket_label *label;
 	struct sock *sk;
 
-	if (!control.labels && !(control.slots[epoch_slot(maps__epoch())].flows & FLOW_SERVES))
+	if (!control.labels && !(control.wire & WIRE_ANSWERS) &&
+	    !(control.slots[epoch_slot(maps__epoch())].flows & FLOW_SERVES))
 		return 0;
 	sk = socket->sk;
 	if (!sk || !egress__is_internet(sk->__sk_common.skc_family))
 		return 0;
+	if (control.wire & WIRE_ANSWERS)
+		egress__note_answer(sk, name, size);
 	if (control.slots[epoch_slot(maps__epoch())].flows & FLOW_SERVES) {
 		label = socket__label(sk);
 		if (label)

@@ -8,14 +8,6 @@
 #ifndef MUNIMENT_WIRE_BPF_H
 #define MUNIMENT_WIRE_BPF_H
 
-struct packet {
-	u8 from[16]; /* as in struct peer */
-	u8 to[16];
-	u16 from_port;
-	u16 to_port;
-	u32 protocol;
-} __attribute__((aligned(8)));
-
 /* Read at once: what leaves a socket comes to the other one before many others have. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -24,81 +16,9 @@ struct {
 	__type(value, u64);
 } labels_by_packet SEC(".maps");
 
-struct ipv4_header {
-	u8 version_length;
-	u8 tos;
-	u16 length;
-	u16 id;
-	u16 fragment;
-	u8 ttl;
-	u8 protocol;
-	u16 checksum;
-	u32 from;
-	u32 to;
-};
-
-struct ipv6_header {
-	u32 version_flow;
-	u16 length;
-	u8 next;
-	u8 hops;
-	u8 from[16];
-	u8 to[16];
-};
-
-/* Reads the addresses, and the ports where the protocol has some right behind the header. */
-static __noinline int wire__read_by_call(struct __sk_buff *skb, struct packet *packet)
-{
-	struct ipv6_header six = {};
-	struct ipv4_header *four = (void *)&six;
-	u32 at = sizeof(six);
-
-	if (skb->protocol == __builtin_bswap16(ETHERTYPE_IPV4)) {
-		if (bpf_skb_load_bytes(skb, 0, four, sizeof(*four)))
-			return -1;
-		at = (four->version_length & 15) * 4;
-		packet->protocol = four->protocol;
-		egress__set_ipv4(packet->from, four->from);
-		egress__set_ipv4(packet->to, four->to);
-	} else {
-		if (bpf_skb_load_bytes(skb, 0, &six, sizeof(six)))
-			return -1;
-		packet->protocol = six.next;
-		__builtin_memcpy(packet->from, six.from, sizeof(packet->from));
-		__builtin_memcpy(packet->to, six.to, sizeof(packet->to));
-	}
-	if (packet->protocol == PROTOCOL_TCP || packet->protocol == PROTOCOL_UDP) {
-		bpf_skb_load_bytes(skb, at, &packet->from_port, 4);
-		packet->from_port = __builtin_bswap16(packet->from_port);
-		packet->to_port = __builtin_bswap16(packet->to_port);
-	}
-	return 0;
-}
-
-/* The same, by less: most headers lie at hand and have no options. */
-static __always_inline int wire__read(struct __sk_buff *skb, struct packet *packet)
-{
-	const void *data = (const void *)(u64)skb->data, *end = (const void *)(u64)skb->data_end;
-	const struct ipv4_header *four = data;
-	const struct ports {
-		u16 from;
-		u16 to;
-	} *ports = data + sizeof(*four);
-
-	if (data + sizeof(*four) + sizeof(*ports) > end || four->version_length != 0x45 ||
-	    (four->protocol != PROTOCOL_TCP && four->protocol != PROTOCOL_UDP))
-		return wire__read_by_call(skb, packet);
-	packet->protocol = four->protocol;
-	egress__set_ipv4(packet->from, four->from);
-	egress__set_ipv4(packet->to, four->to);
-	packet->from_port = __builtin_bswap16(ports->from);
-	packet->to_port = __builtin_bswap16(ports->to);
-	return 0;
-}
-
 /* May a packet of the socket go there, by what those who send by it may? */
 static __noinline int wire__may_leave(const struct packet *packet, const struct socket_label *label,
-				      u32 shown)
+				      u32 shown, u64 cookie)
 {
 	struct egress e = {.slot = epoch_slot(maps__epoch()),
 			   .peer.family = AF_INET6,
@@ -106,6 +26,7 @@ static __noinline int wire__may_leave(const struct packet *packet, const struct 
 			   .peer.port = packet->to_port,
 			   .roles = label->roles,
 			   .shown = shown,
+			   .cookie = cookie,
 			   .service = label->tls & LABEL_TLS_ACCEPTS ? packet->from_port : packet->to_port};
 	struct egress_loop loop = {.e = &e, .label = label->leaves};
 
@@ -140,9 +61,8 @@ static __always_inline void wire__know(u32 port)
 	control.ports[port_index(port)] = 1;
 }
 
-#define WIRE_PASSED	 100  /* jiffies: a second where they are longest */
-#define WIRE_PLACED	 4096 /* so many packets' labels later none is pushed out of labels_by_packet yet */
-#define LOOPBACK_IFINDEX 1    /* in every network namespace */
+#define WIRE_PASSED 100	 /* jiffies: a second where they are longest */
+#define WIRE_PLACED 4096 /* so many packets' labels later none is pushed out of labels_by_packet yet */
 
 /* Was such a packet of the socket found to pass less than a second ago, and is its label in its place for sure? */
 static __always_inline bool wire__has_passed(const struct socket_label *label, u64 passed, u64 now)
@@ -218,7 +138,7 @@ static __always_inline int wire__check(struct __sk_buff *skb, struct socket_labe
 	u64 passed, now = bpf_jiffies64(), placed = *(volatile u64 *)&control.placed;
 	struct packet packet = {};
 
-	if (wire__read(skb, &packet))
+	if (packet__read(skb, &packet))
 		return 0;
 	passed = wire__summary_of(skb, &packet, label, shown);
 	if (!label->refused && wire__has_passed(label, passed, now))
@@ -231,7 +151,7 @@ static __always_inline int wire__check(struct __sk_buff *skb, struct socket_labe
 			return 1;
 		if (label->refused)
 			return 0;
-		if (!wire__may_leave(&packet, label, shown)) {
+		if (!wire__may_leave(&packet, label, shown, bpf_get_socket_cookie(skb))) {
 			if (shown_kind(shown) == SHOWN_PLAIN && label->shown == SHOWN_OPENING)
 				label->shown = SHOWN_NOTHING; /* the next call of its sender fails */
 			return 0;
@@ -273,12 +193,16 @@ static __noinline int wire__leaves_known(struct __sk_buff *skb)
 	return wire__check(skb, label, shown);
 }
 
-/* 1: goes on, 0: dropped. */
+/* 1: goes on, 0: dropped. Most sockets have sent no such data. */
 static __always_inline int wire__leaves(struct __sk_buff *skb)
 {
 	u64 wire = control.wire;
 
-	if (!wire || (!(wire & (WIRE_PORTLESS | WIRE_PORTLESS_STREAM)) && !wire__is_known(skb->local_port)))
+	if (!wire)
+		return 1;
+	if (wire & WIRE_ANSWERS && answers__may_be(skb))
+		answers__leaves(skb);
+	if (!(wire & (WIRE_PORTLESS | WIRE_PORTLESS_STREAM)) && !wire__is_known(skb->local_port))
 		return 1;
 	return wire__leaves_known(skb);
 }
@@ -290,7 +214,7 @@ static __noinline int wire__take(struct __sk_buff *skb)
 	struct socket_label *label;
 	struct packet packet = {};
 
-	if (wire__read(skb, &packet) || (packet.from_port && !wire__is_known(packet.from_port)))
+	if (packet__read(skb, &packet) || (packet.from_port && !wire__is_known(packet.from_port)))
 		return 1;
 	cookie = bpf_get_socket_cookie(skb);
 	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
@@ -330,14 +254,17 @@ static __always_inline bool wire__is_from_known(struct __sk_buff *skb)
 {
 	u32 port = __builtin_bswap32(skb->remote_port);
 
-	barrier_var(port); /* the index is bounded afterwards: of a swapped word, the verifier knows no bounds */
+	barrier_var(
+		port); /* the index is bounded afterwards: of a swapped word, the verifier knows no bounds */
 	return wire__is_known(port);
 }
 
-/* While the beginnings of some connections are looked at. */
+/* While answers of resolvers or the beginnings of some connections are looked at. */
 static __noinline int wire__arrives_watched(struct __sk_buff *skb)
 {
-	if (wire__is_known(skb->local_port) && !wire__follow(skb))
+	if (control.wire & WIRE_ANSWERS && answers__may_be(skb))
+		answers__arrives(skb);
+	if (control.wire & WIRE_TLS && wire__is_known(skb->local_port) && !wire__follow(skb))
 		return 0;
 	return wire__is_from_known(skb) ? wire__take(skb) : 1;
 }
@@ -348,7 +275,7 @@ static __always_inline int wire__arrives(struct __sk_buff *skb)
 
 	if (!wire)
 		return 1;
-	if (wire & WIRE_TLS)
+	if (wire & (WIRE_TLS | WIRE_ANSWERS))
 		return wire__arrives_watched(skb);
 	return wire__is_from_known(skb) ? wire__take(skb) : 1;
 }
@@ -359,7 +286,8 @@ static __noinline int wire__is_agreed_on(const u8 *address)
 	struct network_key key = {.bits = 32 + 128, .slot = epoch_slot(maps__epoch())};
 
 	__builtin_memcpy(key.address, address, sizeof(key.address));
-	return bpf_map_lookup_elem(&endpoints_by_network, &key) != NULL;
+	return bpf_map_lookup_elem(&endpoints_by_network, &key) ||
+	       (control.wire & WIRE_ANSWERS && answered__is_known(address));
 }
 
 /* It is followed from its beginning, if some agreement wants TLS. */

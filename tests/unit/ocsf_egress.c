@@ -127,6 +127,33 @@ static void test_denied(void **state)
 	json_decref(json);
 }
 
+/* A name that a resolver answered the process is told, as long as the policy has it. */
+static void test_answered(void **state)
+{
+	struct record_access *a = sent(NULL);
+	json_t *json;
+
+	(void)state;
+	a->detail = 1;
+	a->reason = REASON_ANSWERED;
+	a->file_size = 0xfeedfacecafebeefu;
+	json = entry(NULL);
+	ASSERT_AT(json, "action_id", "1");
+	ASSERT_AT(json, "dst_endpoint.hostname", "lab.example.org");
+	ASSERT_AT(json, "dst_endpoint.ip", "203.0.113.9");
+	ASSERT_AT(json, "unmapped.muniment.agreement", "lab");
+	json_decref(json);
+	a->file_size++;
+	json = entry(NULL);
+	ASSERT_AT(json, "dst_endpoint.hostname", "");
+	json_decref(json);
+	a->file_size--;
+	a->reason = REASON_AGREED;
+	json = entry(NULL);
+	ASSERT_AT(json, "dst_endpoint.hostname", "");
+	json_decref(json);
+}
+
 /* What a resolver is told goes by the section `dns`; and where an agreement failed by its regions, that is said. */
 static void test_resolvers_and_regions(void **state)
 {
@@ -398,17 +425,12 @@ static int set_up_agreed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_agreed),
-		cmocka_unit_test(test_denied),
-		cmocka_unit_test(test_folded),
-		cmocka_unit_test(test_monitored_and_stopped),
-		cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_received),
-		cmocka_unit_test(test_schema),
-		cmocka_unit_test(test_resolvers_and_regions),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_server_names),
+		cmocka_unit_test(test_agreed),	 cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_folded),	 cmocka_unit_test(test_monitored_and_stopped),
+		cmocka_unit_test(test_peers),	 cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_received), cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_answered), cmocka_unit_test(test_resolvers_and_regions),
+		cmocka_unit_test(test_limits),	 cmocka_unit_test(test_server_names),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_agreed, tear_down);

@@ -250,6 +250,12 @@ static inline struct policy_image *fixture_agreed_image(void)
 		.line = 20,
 	};
 	image->dns_rule = (struct image_rule){0, 31};
+	free(image->hosts);
+	image->hosts = calloc(1, sizeof(*image->hosts));
+	image->n_hosts = image->hosts != NULL;
+	if (image->hosts)
+		image->hosts[0] =
+			(struct image_host){.name = strdup("lab.example.org"), .id = 0xfeedfacecafebeefu};
 	return image;
 }
 

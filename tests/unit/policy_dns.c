@@ -52,6 +52,7 @@ static void the_image_has_it(void **state)
 	}
 	assert_int_equal(image->dns_max_bytes, 65536);
 	assert_int_equal(image->dns_period_s, 3600);
+	assert_false(image->dns_answers);
 	assert_int_equal(image->dns_rule.line, 7);
 	assert_string_equal(image->files[image->dns_rule.file], "p.yaml");
 	policy_image_free(image);
@@ -114,6 +115,34 @@ static void volumes_are_read(void **state)
 	}
 }
 
+/* What the kernel side calls a name is the same in every policy, and no other's. */
+static void answers_are_for_names(void **state)
+{
+	static const char dns[] = "dns: {resolvers: [10.0.0.53], max: 64KiB/hour, answers: true}\n";
+	struct policy_image *images[2] = {NULL, NULL};
+	char rest[512];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct policy *policy;
+
+		snprintf(rest, sizeof(rest),
+			 "agreements:\n%s  lab: {stores: [ehr], to: [\"lab.example.org:443\", "
+			 "203.0.113.9]}\n%s",
+			 i ? "  hub: {stores: [ehr], to: [\"hub.example.org:443\"]}\n" : "", dns);
+		policy = check(rest, 0);
+		assert_int_equal(policy_compile(policy, &images[i]), 0);
+		policy_free(policy);
+		assert_true(images[i]->dns_answers);
+	}
+	assert_true(images[0]->hosts[0].id && images[0]->hosts[0].id == images[1]->hosts[1].id);
+	assert_true(images[1]->hosts[0].id != images[1]->hosts[1].id);
+	assert_true(images[0]->endpoints[0].rules.name == images[0]->hosts[0].id);
+	assert_true(images[0]->endpoints[1].rules.name == 0);
+	policy_image_free(images[0]);
+	policy_image_free(images[1]);
+}
+
 static void both_keys_are_needed(void **state)
 {
 	(void)state;
@@ -159,9 +188,10 @@ static void resolvers_have_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_image_has_it),	     cmocka_unit_test(without_it_nothing_is_said),
-		cmocka_unit_test(volumes_are_read),	     cmocka_unit_test(both_keys_are_needed),
-		cmocka_unit_test(two_files_may_not_have_it), cmocka_unit_test(resolvers_have_a_limit),
+		cmocka_unit_test(the_image_has_it),	  cmocka_unit_test(without_it_nothing_is_said),
+		cmocka_unit_test(volumes_are_read),	  cmocka_unit_test(both_keys_are_needed),
+		cmocka_unit_test(answers_are_for_names),  cmocka_unit_test(two_files_may_not_have_it),
+		cmocka_unit_test(resolvers_have_a_limit),
 	};
 
 	return cmocka_run_group_tests_name("policy dns", tests, NULL, NULL);

@@ -41,7 +41,7 @@ static int map_fd(const struct bpf_map *map)
 /* Removes the entries of one slot; the slot is the u32 at slot_at in each key. */
 static int clear_slot(const struct bpf_map *map, size_t slot_at, uint32_t slot)
 {
-	unsigned char key[64], next[64];
+	unsigned char key[sizeof(struct name_key)], next[sizeof(struct name_key)]; /* the longest */
 	int fd = map_fd(map);
 	bool more = !bpf_map_get_next_key(fd, NULL, key);
 
@@ -84,6 +84,8 @@ static int clear_idle_slot(struct filling *f)
 		err = clear_slot(skel->maps.regions_by_network, offsetof(struct network_key, slot), f->slot);
 	if (!err)
 		err = clear_slot(skel->maps.resolvers, offsetof(struct resolver_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.names_agreed, offsetof(struct name_key, slot), f->slot);
 	for (uint32_t i = 0; !err && i < STORE_IDS; i++) {
 		uint32_t index = f->slot * STORE_IDS + i;
 

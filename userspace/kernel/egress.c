@@ -93,6 +93,8 @@ int kernel_put_addresses(struct kernel *k, const struct policy_image *image, con
 
 	for (size_t i = 0; !err && i < n; i++)
 		err = put_network(k, image, addresses[i], 128, epoch_slot(control->epoch));
+	if (!err && image->dns_answers)
+		err = kernel_fill_answers(k, image, epoch_slot(control->epoch));
 	/* What was answered by them is void. */
 	if (gone && n)
 		__atomic_add_fetch(&control->epoch, EPOCH_STEP, __ATOMIC_SEQ_CST);
@@ -158,6 +160,8 @@ static void fill_slot(const struct policy_image *image, struct policy_slot *slot
 	}
 	if (image->dns_rule.line)
 		slot->flows |= FLOW_DNS;
+	if (image->dns_answers)
+		slot->flows |= FLOW_ANSWERS;
 	slot->dns_max_bytes = image->dns_max_bytes;
 	slot->dns_period_ns = image->dns_period_s * NS_PER_S;
 }
@@ -185,6 +189,8 @@ int kernel_fill_egress(struct kernel *k, const struct policy_image *image, uint3
 		err = put_regions(k, image, slot);
 	if (!err)
 		err = put_resolvers(k, image, slot);
+	if (!err && image->dns_answers)
+		err = kernel_fill_answers(k, image, slot);
 	if (!err)
 		fill_slot(image, &k->skel->data_control->control.slots[slot]);
 	return err;

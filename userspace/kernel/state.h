@@ -140,6 +140,10 @@ int kernel_fill_egress(struct kernel *k, const struct policy_image *image, uint3
 
 /* A count for each agreement of the image that has a limit; those that are there go on. 0 or -errno. */
 int kernel_make_volumes(struct kernel *k, const struct policy_image *image);
+
+/* Where what resolvers answer processes leads: the image's names, as the daemon knows them; of an image with dns_answers.
+ * 0 or -errno. */
+int kernel_fill_answers(struct kernel *k, const struct policy_image *image, uint32_t slot);
 /* What is added to the boot time to count windows of that length from where they begin in UTC. */
 uint64_t kernel_volume_clock(uint64_t window_ns);
 

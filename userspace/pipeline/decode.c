@@ -347,6 +347,7 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_LIMIT] = "limit",
 		[REASON_NOT_TLS] = "not_tls",
 		[REASON_TLS_VERSION] = "tls_version",
+		[REASON_ANSWERED] = "answered",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

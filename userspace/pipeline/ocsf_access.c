@@ -198,10 +198,11 @@ static const char *activity_text(const struct record_access *a)
 }
 
 /* What it was done to. */
-static void add_object(struct ocsf *o, const struct record_access *a, struct buf *b)
+static void add_object(struct ocsf *o, const struct record_access *a, const struct ocsf_policy *policy,
+		       struct buf *b)
 {
 	if (ocsf_is_egress(a)) {
-		ocsf_egress_object(a, b);
+		ocsf_egress_object(a, policy, b);
 		return;
 	}
 	if (ocsf_is_guard(a)) {
@@ -239,7 +240,7 @@ void ocsf_access(struct ocsf *o, const struct record_view *view, const char *non
 	add_span(o, a, out);
 	ocsf_add_unmapped(o, view, actor, policy, rich, clean, out);
 	add_metadata(o, a, rich, actor->container, nonce, out);
-	add_object(o, a, out);
+	add_object(o, a, policy, out);
 	buf_char(out, '}');
 	out->failed |= o->path.failed | o->file.failed | o->text.failed | actor->text.failed;
 }

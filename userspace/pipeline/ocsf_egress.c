@@ -170,12 +170,25 @@ void ocsf_egress_text(const struct record_access *a, const struct ocsf_policy *p
 		buf_printf(out, "%s while it holds data of store %s", out->len > before ? "," : "", store);
 }
 
-static void add_endpoint(const struct peer *peer, struct buf *b)
+/* The name that the peer's address was answered for; NULL: it was not, or the policy is not known any more. */
+static const char *answered_name(const struct record_access *a, const struct ocsf_policy *policy)
+{
+	if (a->reason != REASON_ANSWERED || !policy)
+		return NULL;
+	for (size_t i = 0; i < policy->image->n_hosts; i++)
+		if (policy->image->hosts[i].id == a->file_size)
+			return policy->image->hosts[i].name;
+	return NULL;
+}
+
+static void add_endpoint(const struct peer *peer, const char *name, struct buf *b)
 {
 	char text[INET6_ADDRSTRLEN];
 	const char *address = address_text(peer, text);
 
 	json_open(b, "dst_endpoint", '{');
+	if (name)
+		json_str(b, "hostname", name);
 	if (address) {
 		json_str(b, "ip", address);
 	} else {
@@ -203,9 +216,9 @@ static void add_connection(const struct peer *peer, struct buf *b)
 	json_close(b, '}');
 }
 
-void ocsf_egress_object(const struct record_access *a, struct buf *out)
+void ocsf_egress_object(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out)
 {
-	add_endpoint(&a->peer, out);
+	add_endpoint(&a->peer, answered_name(a, policy), out);
 	add_connection(&a->peer, out);
 	/* What was denied did not go out: unmapped tells how much it would have been. */
 	if (connects(a) || a->enforced == ENFORCED_DENIED || !a->tally.written)

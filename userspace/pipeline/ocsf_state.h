@@ -108,7 +108,7 @@ const char *ocsf_egress_activity(const struct record_access *a);
 /* What was done, in words: "send data of store … to …". */
 void ocsf_egress_text(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out);
 /* The members dst_endpoint, connection_info, traffic. */
-void ocsf_egress_object(const struct record_access *a, struct buf *out);
+void ocsf_egress_object(const struct record_access *a, const struct ocsf_policy *policy, struct buf *out);
 /* Members of unmapped.muniment: tls, bytes_plain and server_name, as far as the connection has shown them. */
 void ocsf_egress_shown(const struct record_view *view, struct buf *out);
 /* Members of unmapped.muniment about the agreement that decided; true when its line is among them. */

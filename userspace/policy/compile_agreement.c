@@ -20,18 +20,24 @@ static char *copy_word(const struct policy_word *word)
 	return strdup(word->text ? word->text : "");
 }
 
+/* A number that stands for a text. */
+static uint64_t number_of(const char *text, size_t n)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	uint64_t number;
+
+	SHA256((const unsigned char *)text, n, digest);
+	memcpy(&number, digest, sizeof(number));
+	return number;
+}
+
 /* What an agreement's count is kept under: the same for the same name and length of windows, whose numbers mean nothing for
  * another. */
 static uint64_t volume_of(const char *name, uint64_t window_ns)
 {
-	uint8_t digest[SHA256_DIGEST_LENGTH];
 	char text[POLICY_NAME_MAX + 32];
-	uint64_t key;
-	int n = snprintf(text, sizeof(text), "%s %" PRIu64, name, window_ns);
 
-	SHA256((const unsigned char *)text, (size_t)n, digest);
-	memcpy(&key, digest, sizeof(key));
-	return key;
+	return number_of(text, (size_t)snprintf(text, sizeof(text), "%s %" PRIu64, name, window_ns));
 }
 
 static int copy_agreement(const struct policy_agreement *from, struct image_agreement *to)
@@ -66,6 +72,7 @@ static uint32_t host_number(struct policy_image *image, const char *name)
 	if (!copy)
 		return 0;
 	image->hosts[image->n_hosts].name = copy;
+	image->hosts[image->n_hosts].id = number_of(name, strlen(name)) | 1;
 	return (uint32_t)++image->n_hosts;
 }
 
@@ -88,6 +95,7 @@ static int copy_endpoints(const struct policy_agreement *from, uint32_t number, 
 		to->host = host_number(image, endpoint->host);
 		if (!to->host)
 			return -ENOMEM;
+		to->rules.name = image->hosts[to->host - 1].id;
 	}
 	return 0;
 }
@@ -128,6 +136,7 @@ static int copy_dns(const struct policy_dns *from, struct policy_image *image)
 	}
 	image->dns_max_bytes = from->max_bytes;
 	image->dns_period_s = from->period_s;
+	image->dns_answers = from->answers;
 	image->dns_rule = (struct image_rule){from->at.file, from->at.line};
 	return 0;
 }

@@ -5,19 +5,13 @@
 #include "policy/hosts.h"
 #include "policy/network.h"
 
-struct special {
-	uint8_t address[16];
-	uint32_t prefix;
-	const char *what; /* NULL: private */
-};
-
 #define IPV4(...)                                                                                            \
 	{                                                                                                    \
 		[10] = 0xff, [11] = 0xff, [12] = __VA_ARGS__                                                 \
 	}
 
 /* RFC 6890 and its registries; private ones by RFC 1918, RFC 6598 and RFC 4193. */
-static const struct special specials[] = {
+static const struct host_special specials[] = {
 	{IPV4(0), 104, "it is of this host (0.0.0.0/8)"},
 	{IPV4(127), 104, "it is of this host (127.0.0.0/8)"},
 	{IPV4(169, 254), 112, "it is link-local (169.254.0.0/16)"},
@@ -34,7 +28,7 @@ static const struct special specials[] = {
 	{{0xfc}, 7, NULL},
 };
 
-static const struct special *find_special(const uint8_t address[16])
+static const struct host_special *find_special(const uint8_t address[16])
 {
 	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
 		if (network_contains(specials[i].address, specials[i].prefix, address))
@@ -42,18 +36,29 @@ static const struct special *find_special(const uint8_t address[16])
 	return NULL;
 }
 
+const struct host_special *host_specials(size_t *ret_n)
+{
+	*ret_n = sizeof(specials) / sizeof(*specials);
+	return specials;
+}
+
 static bool is_private(const uint8_t address[16])
 {
-	const struct special *special = find_special(address);
+	const struct host_special *special = find_special(address);
 
 	return special && !special->what;
 }
 
 const char *image_host_refuses(const uint8_t address[16])
 {
-	const struct special *special = find_special(address);
+	const struct host_special *special = find_special(address);
 
 	return special ? special->what : NULL;
+}
+
+bool image_host_is_private(const struct image_host *host)
+{
+	return host->n_addresses && is_private(host->addresses[0].address);
 }
 
 static struct image_address *find(struct image_host *host, const uint8_t address[16])
@@ -89,7 +94,7 @@ static const char *why_not(const struct image_host *host, const uint8_t address[
 {
 	const char *why = image_host_refuses(address);
 
-	if (why || !host->n_addresses || is_private(host->addresses[0].address) == is_private(address))
+	if (why || !host->n_addresses || image_host_is_private(host) == is_private(address))
 		return why;
 	return is_private(address) ? "it is private, and the name has others that are not"
 				   : "it is not private, and the name has others that are";

@@ -13,6 +13,17 @@ bool image_host_has(const struct image_host *host, const uint8_t address[16]);
 /* Why an answer cannot be the address of another host; NULL: it can. Static text. */
 const char *image_host_refuses(const uint8_t address[16]);
 
+/* Does it have private addresses? Then it has no others, by image_host_take. */
+bool image_host_is_private(const struct image_host *host);
+
+/* Networks whose addresses are refused, or are private. */
+struct host_special {
+	uint8_t address[16];
+	uint32_t prefix;
+	const char *what; /* why it is refused; NULL: it is private */
+};
+const struct host_special *host_specials(size_t *ret_n);
+
 /* What an answer changed. */
 struct host_change {
 	uint8_t came[HOST_ADDRESSES_MAX][16];

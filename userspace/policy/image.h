@@ -105,6 +105,7 @@ enum host_state { HOST_UNASKED = 0, HOST_RESOLVED, HOST_FAILED };
 
 struct image_host {
 	char *name;
+	uint64_t id; /* not 0, and the same in every policy */
 	struct image_address addresses[HOST_ADDRESSES_MAX];
 	size_t n_addresses;
 	enum host_state state; /* what its last answer came to */
@@ -199,6 +200,7 @@ struct policy_image {
 	size_t n_resolvers;
 	uint64_t dns_max_bytes;
 	uint64_t dns_period_s;
+	bool dns_answers;	    /* what they answer a process counts for agreements with the name */
 	struct image_rule dns_rule; /* line 0: the policy has no section `dns` */
 	/* The stores that bits of a label stand for, those of former policies among them; filled in by kernel_apply. */
 	struct label_name labels[STORES_MAX];

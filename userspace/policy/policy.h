@@ -242,6 +242,7 @@ struct policy_dns {
 	size_t n_resolvers;
 	uint64_t max_bytes; /* of one process, */
 	uint64_t period_s;  /* in so long */
+	bool answers;	    /* what they answer a process counts for agreements with the name */
 };
 
 struct policy {

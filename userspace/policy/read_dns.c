@@ -73,9 +73,17 @@ static void read_dns_max(struct reader *rd, const struct ynode *node, void *out)
 	read_volume(rd, node, "max", &dns->max_bytes, &dns->period_s);
 }
 
+static void read_dns_answers(struct reader *rd, const struct ynode *node, void *out)
+{
+	struct policy_dns *dns = out;
+
+	read_bool(rd, node, "answers", &dns->answers);
+}
+
 static const struct key_spec dns_keys[] = {
 	{"resolvers", KEY_REQUIRED, read_resolvers},
 	{"max", KEY_REQUIRED, read_dns_max},
+	{"answers", KEY_OPTIONAL, read_dns_answers},
 };
 
 void read_dns(struct reader *rd, const struct ynode *node, void *out)
