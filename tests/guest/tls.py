@@ -6,7 +6,8 @@
                                    DIRECTORY/clear, and makes DIRECTORY/listens
     tls.py WAY FILE ADDRESS PORT   sends what FILE has; WAY: tls, split (its hello in pieces of 7 bytes), from-before (the file
                                    is read once the connection stands), starttls, chatter (more than a greeting before TLS),
-                                   quic, udp
+                                   quic, udp; ahead (in the plain, and then TLS), early (in the packet of its hello), bare (in the
+                                   plain, when TLS has begun)
     tls.py answer FILE CERT PORT   sends it to whoever connects
     tls.py ask ADDRESS PORT        prints what it is sent
 """
@@ -68,8 +69,8 @@ def serve(directory, cert):
     open(f"{directory}/listens", "w").close()
 
 
-def handshake_in_pieces(connection, size):
-    """The first flight goes out in pieces, each a packet of its own."""
+def handshake_in_pieces(connection, size, early=b""):
+    """The first flight goes out in pieces, each a packet of its own, with something behind it."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context(False).wrap_bio(incoming, outgoing, server_hostname=NAME)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -78,7 +79,7 @@ def handshake_in_pieces(connection, size):
             tls.do_handshake()
             break
         except ssl.SSLWantReadError:
-            flight = outgoing.read()
+            flight, early = outgoing.read() + early, b""
             for at in range(0, len(flight), size):
                 connection.send(flight[at : at + size])
             size = 65536
@@ -106,9 +107,17 @@ def send(way, name, address, port):
         tls.write(text)
         connection.sendall(outgoing.read())
         return
+    if way == "early":
+        handshake_in_pieces(connection, 65536, text)
+        return
     if way in ("starttls", "chatter"):
         greet(connection, way)
+    if way == "ahead":
+        connection.sendall(text)
     tls = context(False).wrap_socket(connection, server_hostname=NAME)
+    if way == "bare":
+        os.write(tls.fileno(), text)
+        return
     tls.sendall(text or open(name, "rb").read())
 
 
