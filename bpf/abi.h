@@ -182,6 +182,11 @@ enum reason {
 		21, /* the connection's version is lower than the agreement's; open_flags: see SHOWN_… */
 	REASON_ANSWERED =
 		22, /* an agreement does, by a name that a resolver answered the process; file_size: name_rules.id */
+	/* What `copies` says of what the file lies on: see enum medium. */
+	REASON_REMOVABLE = 23,
+	REASON_NETWORK = 24,
+	REASON_FUSE = 25,
+	REASON_UNENCRYPTED = 26,
 	REASON_END
 };
 
@@ -303,6 +308,7 @@ struct label_name {
 };
 
 #include "bpf/agreement.h"
+#include "bpf/medium.h"
 
 struct device_key {
 	__u32 slot;
@@ -323,9 +329,6 @@ struct device_rules { /* what to do where the walk cannot tell */
 #define FLOW_TLS     16u /* some agreement wants TLS: connections are looked at from their beginning */
 #define FLOW_ANSWERS 32u /* what a resolver answers a process leads to agreements with that name */
 
-/* What the policy says of copies elsewhere than where it lets them lie. */
-enum copies { COPIES_ALLOW = 0, COPIES_ALERT = 1, COPIES_DENY = 2 };
-
 #define FILTER_WORDS 8 /* 512 bits: exact enough for 64 stores, and a cache line */
 
 struct policy_slot {
@@ -344,7 +347,8 @@ struct policy_slot {
 	__u32 host;	     /* what to do about each enum host_item: host_mode */
 	__u32 asks;	     /* 0: no role asks for libraries */
 	__u16 flows;	     /* FLOW_… */
-	__u16 copies;	     /* enum copies */
+	__u8 copies;	     /* enum copies */
+	__u8 media;	     /* media_word of each enum medium */
 	__u64 dns_max_bytes; /* what an account may have, in so long */
 	__u64 dns_period_ns;
 };

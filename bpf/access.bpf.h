@@ -111,7 +111,9 @@ __attribute__((noinline)) int access__rules_of(const struct access *access, u32 
 	if (!rules)
 		return closed;
 	mode = rules->mode;
-	if (access->operations == OPERATION_BIT(OPERATION_COPY) && control.slots[slot].copies != COPIES_DENY)
+	if (access->operations == OPERATION_BIT(OPERATION_COPY) &&
+	    decide_copy_word(control.slots[slot].copies, control.slots[slot].media, access->place.reason) !=
+		    COPIES_DENY)
 		mode = STORE_MODE_MONITOR;
 	return mode | rules->audit << RULES_AUDIT;
 }

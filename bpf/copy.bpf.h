@@ -244,22 +244,44 @@ static __noinline u64 copy__sinks_of_program(u32 slot)
 	return control.slots[slot & 1].sinks | (program ? program->rules : 0);
 }
 
-/* What the policy says of a copy there: 0 that it may lie there, or a reason; *ret_sink: the rule that declassifies what
- * the current program writes there, from 1, or 0. */
-static __noinline u32 copy__decide(struct dentry *dentry, u32 slot, u32 *ret_sink)
+/* The rule that declassifies what the current program writes there, from 1, or 0; *ret_named: a path of the policy's has
+ * the place. */
+static __always_inline u32 copy__sink(struct dentry *dentry, u32 slot, u32 *ret_named)
 {
-	const struct policy_slot *policy = &control.slots[slot & 1];
 	struct copy_walk walk = {.dentry = dentry, .slot = slot & 1};
-	bool allowed = policy->copies == COPIES_ALLOW;
 
-	*ret_sink = 0;
-	if (allowed && !(policy->flows & FLOW_SINKS))
-		return 0;
 	bpf_loop(WALK_DEPTH_MAX, copy__step, &walk, 0);
 	walk.sinks &= copy__sinks_of_program(slot & 1);
-	if (walk.sinks)
-		*ret_sink = egress__lowest(walk.sinks) + 1;
-	return allowed || walk.may_lie || walk.sinks ? 0 : REASON_COPIES;
+	*ret_named = walk.may_lie || walk.sinks;
+	return walk.sinks ? egress__lowest(walk.sinks) + 1 : 0;
+}
+
+/* The same about a pipe or terminal, which is no place to lie in. */
+static __noinline u32 copy__is_declassified(struct dentry *dentry, u32 slot)
+{
+	u32 named;
+
+	return control.slots[slot & 1].flows & FLOW_SINKS ? copy__sink(dentry, slot, &named) : 0;
+}
+
+/* What the policy says of a copy there: 0 that it may lie there, or a reason; *ret_detail: copy_detail. inode: of the file, or
+ * of the disk whose node it is. */
+static __noinline u32 copy__decide(struct inode *inode, struct dentry *dentry, u32 slot, u32 *ret_detail)
+{
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	u32 sink = 0, named = 0, media = 0;
+
+	if (policy->copies != COPIES_ALLOW || policy->media || policy->flows & FLOW_SINKS)
+		sink = copy__sink(dentry, slot, &named);
+	if (policy->media)
+		media = medium__of(inode);
+	*ret_detail = copy_detail(sink, media);
+	return decide_copy(policy->copies, policy->media, media, named);
+}
+
+static __always_inline bool copy__is_disk(struct inode *inode)
+{
+	return (inode->i_mode & INODE_TYPE_MASK) == INODE_BLOCK;
 }
 
 /* OPERATION_BITs, enum mechanism and enum hook as one argument, as five are all that a function has. */
@@ -297,7 +319,8 @@ static __noinline int copy__judge(struct inode *inode, struct dentry *dentry, st
 	access__ask(&access, epoch);
 	if (writes) {
 		access.granted = OPERATION_BIT(OPERATION_COPY);
-		reason = copy__decide(dentry, access.slot, &access.detail);
+		reason = copy__decide(copy__is_disk(inode) && file ? file->f_mapping->host : inode, dentry,
+				      access.slot, &access.detail);
 	} else {
 		reason = operations == OPERATION_BIT(OPERATION_WRITE)
 				 ? REASON_NOT_AGREED
@@ -309,8 +332,11 @@ static __noinline int copy__judge(struct inode *inode, struct dentry *dentry, st
 			file, writes ? OPERATION_BIT(OPERATION_WRITE) : access.operations, hook, NULL));
 	if (access__settle(inode, dentry, &access))
 		return -EACCES;
-	return writes && !access.detail && label & ~copy__label(inode) && copy__mark(inode, label) ? -EACCES
-												   : 0;
+	/* Whoever names disks reads their nodes: one is no copy, though it is decided like one. */
+	return writes && !copy_detail_sink(access.detail) && !copy__is_disk(inode) &&
+			       label & ~copy__label(inode) && copy__mark(inode, label)
+		       ? -EACCES
+		       : 0;
 }
 
 /* --- a file --- */
@@ -352,7 +378,7 @@ static __always_inline bool copy__concerns(struct inode *inode, u32 mask, u32 ho
 {
 	return (hook == HOOK_FILE_PERMISSION || hook == HOOK_MMAP_FILE) &&
 	       (mask & MAY_WRITE ? control.labels != 0 : copy__may_be(inode)) &&
-	       (copy__is_regular(inode) || copy__leads_away(inode));
+	       (copy__is_regular(inode) || copy__is_disk(inode) || copy__leads_away(inode));
 }
 
 /*
@@ -376,8 +402,8 @@ static __always_inline int copy__use(struct file *file, bool outside, u32 mask, 
 		maps__new_epoch(); /* readers whose use is on record are asked anew */
 	operations = mask & MAY_READ ? OPERATION_BIT(OPERATION_READ) : OPERATION_BIT(OPERATION_EXECUTE);
 	if (written && !(known && known & ~label__of(bpf_get_current_task_btf()))) {
-		operations = copy__is_regular(inode) ? OPERATION_BIT(OPERATION_COPY)
-						     : OPERATION_BIT(OPERATION_WRITE);
+		operations = copy__leads_away(inode) ? OPERATION_BIT(OPERATION_WRITE)
+						     : OPERATION_BIT(OPERATION_COPY);
 		known = written;
 	}
 	return copy__judge(inode, file->f_path.dentry, file, unknown64(known),

@@ -71,6 +71,40 @@ static inline __attribute__((always_inline)) __u64 decide_apart(const struct sto
 	return rules->apart & label;
 }
 
+/*
+ * What `copies` says of a copy on these media (MEDIUM_BITs), by its words on media and, where it has none on any of them,
+ * by its `else`: 0 that it may lie there, or a reason. named: one of its paths, or one of `declassify`, has the place; that
+ * counts for more than `else` and `unencrypted`, but whoever can mount something there says nothing by it.
+ */
+static inline __attribute__((always_inline)) __u32 decide_copy(__u32 otherwise, __u32 words, __u32 media,
+							       __u32 named)
+{
+	__u32 strictest = 0, reason = 0;
+
+	for (__u32 medium = 0; medium < MEDIA_END; medium++) {
+		__u32 word = media_word(words, medium);
+
+		if (!(media & MEDIUM_BIT(medium)) || word <= strictest ||
+		    (named && medium == MEDIUM_UNENCRYPTED))
+			continue;
+		strictest = word;
+		reason = word > COPIES_ALLOW + 1 ? REASON_REMOVABLE + medium : 0;
+	}
+	if (strictest || named)
+		return reason;
+	return otherwise == COPIES_ALLOW ? 0 : REASON_COPIES;
+}
+
+/* The word (enum copies) behind that reason; of a copy that may lie there, the strictest of all. */
+static inline __attribute__((always_inline)) __u32 decide_copy_word(__u32 otherwise, __u32 words,
+								    __u32 reason)
+{
+	if (reason >= REASON_REMOVABLE && reason < REASON_REMOVABLE + MEDIA_END)
+		return media_word(words, reason - REASON_REMOVABLE) - 1;
+	/* both bits of a word are set in COPIES_DENY + 1 */
+	return reason != REASON_COPIES && words & words >> 1 & 0x55 ? COPIES_DENY : otherwise;
+}
+
 /* Does this endpoint's network, which the peer is in, stand for the peer? */
 static inline __attribute__((always_inline)) __u32 decide_endpoint(const struct endpoint *endpoint,
 								   const struct peer *peer)

@@ -67,10 +67,25 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
+struct gendisk {
+	u64 diskseq; /* from boot on, no other disk's */
+};
+
+struct block_device {
+	u32 bd_dev;
+	struct gendisk *bd_disk;
+};
+
 struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
 	struct dentry *s_root;
+	struct block_device *s_bdev; /* NULL: it has none, or several */
+	struct file_system_type *s_type;
 };
 
 struct timespec64 {
@@ -90,11 +105,17 @@ struct inode {
 	s64 i_size;
 	u32 i_generation;
 	u32 i_rdev;
+	unsigned int i_flags;
 	struct hlist_head i_dentry;
 	s64 i_ctime_sec; /* other kernels: object__ctime */
 	u32 i_ctime_nsec;
 	atomic_t i_writecount;		/* below 0: is executed, which excludes writing */
 	struct pipe_inode_info *i_pipe; /* of a FIFO */
+};
+
+struct bdev_inode {
+	struct block_device bdev;
+	struct inode vfs_inode;
 };
 
 struct inode___ctime {
@@ -129,9 +150,14 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct address_space {
+	struct inode *host; /* of a disk's node, the disk's own */
+};
+
 struct file {
 	unsigned int f_mode;
 	struct inode *f_inode;
+	struct address_space *f_mapping;
 	unsigned int f_flags;
 	struct path f_path;
 	s64 f_pos;
@@ -391,13 +417,32 @@ struct bpf_iter__task_file {
 };
 
 /* The btrfs module's own; the suffix lets libbpf search modules for "btrfs_inode" and "btrfs_root". */
+struct btrfs_device___module {
+	struct block_device *bdev;
+};
+
+struct btrfs_fs_devices___module {
+	struct btrfs_device___module *latest_dev; /* one of them */
+};
+
+struct btrfs_fs_info___module {
+	struct btrfs_fs_devices___module *fs_devices;
+};
+
 struct btrfs_root___module {
 	u32 anon_dev;
+	struct btrfs_fs_info___module *fs_info;
 };
 
 struct btrfs_inode___module {
 	struct btrfs_root___module *root;
 	struct inode vfs_inode;
+};
+
+/* And overlayfs's. */
+struct ovl_inode___module {
+	struct inode vfs_inode;
+	struct dentry *__upperdentry;
 };
 
 #pragma clang attribute pop

@@ -36,6 +36,7 @@
 #include "bpf/answers.bpf.h"
 #include "bpf/wire.bpf.h"
 #include "bpf/connect.bpf.h"
+#include "bpf/medium.bpf.h"
 #include "bpf/copy.bpf.h"
 #include "bpf/shared.bpf.h"
 #include "bpf/use.bpf.h"

@@ -188,12 +188,10 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 static __noinline int access__give(struct file *file, u64 carrier)
 {
 	u64 more = flow__more(carrier);
-	u32 sink;
 
-	if (!more)
+	if (!more || copy__is_declassified(file->f_path.dentry, epoch_slot(maps__epoch())))
 		return 0;
-	copy__decide(file->f_path.dentry, epoch_slot(maps__epoch()), &sink);
-	return sink ? 0 : flow__fill(carrier, more);
+	return flow__fill(carrier, more);
 }
 
 /* A pipe or terminal is used by a descriptor. */

@@ -113,7 +113,11 @@ static void ask_egress(const struct policy_image *image)
 static void look_at_copies(const struct policy_image *image)
 {
 	require(image->n_copy_paths <= POLICY_COPIES_MAX && image->copies <= COPIES_DENY);
-	require(image->copies_rule.line || (!image->n_copy_paths && image->copies == COPIES_ALLOW));
+	require(image->copies_rule.line ||
+		(!image->n_copy_paths && image->copies == COPIES_ALLOW && !image->media));
+	for (unsigned i = 0; i < MEDIA_END; i++)
+		require(!media_word(image->media, i) == !image->media_rules[i].line &&
+			image->media_rules[i].file < image->n_files);
 	require(image->copies_rule.file < image->n_files);
 	for (size_t i = 0; i < image->n_copy_paths; i++)
 		require(image->copy_paths[i][0] == '/');

@@ -32,6 +32,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	image = fixture_agreed_image();
 	require(image != NULL);
 	image->copies_rule.line = 1;
+	image->media_rules[MEDIUM_FUSE].line = 2;
 	require(!fixture_declassifies(image, 2));
 	require(ocsf && !ocsf_set_policy(ocsf, 7, image));
 	return 0;
@@ -73,7 +74,8 @@ static void mend_copy(struct record_access *a)
 {
 	if ((a->hook != HOOK_FILE_PERMISSION && a->hook != HOOK_MMAP_FILE) || a->detail % 4)
 		return;
-	a->detail = a->detail / 4 % (SINKS_MAX + 2); /* the last is one too many */
+	a->detail = copy_detail(a->detail / 4 % (SINKS_MAX + 2),
+				a->detail / 512 % 34); /* the last are too many */
 	a->operations = OPERATION_BIT(OPERATION_COPY);
 	a->flags |= RECORD_FLAG_COPY;
 }

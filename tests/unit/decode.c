@@ -194,6 +194,7 @@ static void test_copies(void **state)
 	COPIED(DECODE_OK, (void)a);
 	COPIED(DECODE_OK, a->hook = HOOK_MMAP_FILE);
 	COPIED(DECODE_OK, a->hook = HOOK_FILE_IOCTL);
+	COPIED(DECODE_OK, a->hook = HOOK_INODE_SETXATTR);
 	COPIED(DECODE_OK, a->flags = RECORD_FLAG_COPY);
 	COPIED(DECODE_OK, a->reason = REASON_GRANTED);
 	COPIED(DECODE_OK, (a->flags |= RECORD_FLAG_FOLDED, a->tally.count = 0, a->tally.uses = 1));
@@ -203,11 +204,15 @@ static void test_copies(void **state)
 	COPIED(DECODE_OPERATIONS, a->operations |= OPERATION_BIT(OPERATION_CONTROL));
 	COPIED(DECODE_HOOK, a->hook = HOOK_FILE_OPEN);
 	COPIED(DECODE_HOOK, a->hook = HOOK_INODE_RENAME);
+	COPIED(DECODE_HOOK, a->hook = HOOK_INODE_GETXATTR);
 	COPIED(DECODE_HOOK, a->hook = HOOK_SOCKET_SENDMSG);
 	COPIED(DECODE_PATH, a->path_count = 1);
 	COPIED(DECODE_OK, (a->detail = 1, a->reason = REASON_GRANTED));
 	COPIED(DECODE_OK, a->detail = SINKS_MAX);
 	COPIED(DECODE_SINK, a->detail = SINKS_MAX + 1);
+	COPIED(DECODE_OK, (a->detail = copy_detail(SINKS_MAX, MEDIA_ALL), a->reason = REASON_UNENCRYPTED));
+	COPIED(DECODE_MEDIUM, a->detail = copy_detail(0, MEDIA_ALL + 1));
+	COPIED(DECODE_REASON, a->reason = REASON_UNENCRYPTED + 1);
 	REFUSES(DECODE_OK, a->flags = outside);
 	REFUSES(DECODE_OK, (a->flags = outside, a->operations = OPERATION_BIT(OPERATION_EXECUTE)));
 #undef COPIED

@@ -155,6 +155,13 @@ int kernel_volume(struct kernel *k, const struct policy_image *image, size_t i, 
 	return -ENOENT;
 }
 
+int kernel_watch_media(struct kernel *k, const struct policy_image *image)
+{
+	(void)k;
+	(void)image;
+	return 0;
+}
+
 int kernel_age_agreements(struct kernel *k, const struct policy_image *image)
 {
 	(void)k;

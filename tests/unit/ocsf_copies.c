@@ -130,19 +130,28 @@ static void test_allowed(void **state)
 	say_copies(RULE_LINE);
 }
 
+/* One that has two rules that declassify, too, and a word on what is unencrypted. */
+static void say_more(void)
+{
+	struct policy_image *image = fixture_image();
+
+	assert_non_null(image);
+	image->copies = COPIES_DENY;
+	image->copies_rule = (struct image_rule){0, RULE_LINE};
+	image->media = media_with(0, MEDIUM_UNENCRYPTED, COPIES_DENY);
+	image->media_rules[MEDIUM_UNENCRYPTED] = (struct image_rule){0, RULE_LINE + 1};
+	assert_int_equal(fixture_declassifies(image, 2), 0);
+	assert_int_equal(ocsf_set_policy(ocsf, 7, image), 0);
+}
+
 /* A rule takes what is written there for no copy, whatever `copies` says. */
 static void test_declassified(void **state)
 {
-	struct policy_image *image = fixture_image();
 	struct record_access *a;
 	json_t *json;
 
 	(void)state;
-	assert_non_null(image);
-	image->copies = COPIES_DENY;
-	image->copies_rule = (struct image_rule){0, RULE_LINE};
-	assert_int_equal(fixture_declassifies(image, 2), 0);
-	assert_int_equal(ocsf_set_policy(ocsf, 7, image), 0);
+	say_more();
 	program_known("usr/lib/postgresql/15/bin/postgres");
 	a = copying(fixture_access(&record, 32, "var/log/postgresql.log"));
 	json = entry(NULL);
@@ -167,6 +176,35 @@ static void test_declassified(void **state)
 	json = entry(NULL);
 	ASSERT_AT(json, "unmapped.muniment.declassified", "true");
 	ASSERT_AT(json, "unmapped.muniment.rule", "");
+	json_decref(json);
+	say_copies(RULE_LINE);
+}
+
+/* What it lies on is told where the policy has a word on that, and the word that decides is the rule. */
+static void test_medium(void **state)
+{
+	struct record_access *a = copying(denied("mnt/x"));
+	json_t *json;
+
+	(void)state;
+	say_more();
+	a->reason = REASON_UNENCRYPTED;
+	a->detail = copy_detail(2, MEDIUM_BIT(MEDIUM_NETWORK) | MEDIUM_BIT(MEDIUM_UNENCRYPTED));
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.reason", "unencrypted");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:17");
+	ASSERT_AT(json, "unmapped.muniment.medium.0", "network");
+	ASSERT_AT(json, "unmapped.muniment.medium.1", "unencrypted");
+	ASSERT_AT(json, "unmapped.muniment.medium.2", "");
+	ASSERT_AT(json, "unmapped.muniment.declassified", "");
+	json_decref(json);
+	program_known("usr/lib/postgresql/15/bin/postgres");
+	a = copying(fixture_access(&record, 33, "mnt/x"));
+	a->detail = copy_detail(0, MEDIUM_BIT(MEDIUM_REMOVABLE) | MEDIUM_UNKNOWN);
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:16");
+	ASSERT_AT(json, "unmapped.muniment.medium.0", "removable");
+	ASSERT_AT(json, "unmapped.muniment.medium.1", "unknown");
 	json_decref(json);
 	say_copies(RULE_LINE);
 }
@@ -248,13 +286,10 @@ static int set_up_copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_denied),
-		cmocka_unit_test(test_observed_and_stopped),
-		cmocka_unit_test(test_allowed),
-		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_declassified),
-		cmocka_unit_test(test_in_another_store),
-		cmocka_unit_test(test_hostile_and_unknown),
+		cmocka_unit_test(test_denied),		 cmocka_unit_test(test_observed_and_stopped),
+		cmocka_unit_test(test_allowed),		 cmocka_unit_test(test_read),
+		cmocka_unit_test(test_declassified),	 cmocka_unit_test(test_medium),
+		cmocka_unit_test(test_in_another_store), cmocka_unit_test(test_hostile_and_unknown),
 		cmocka_unit_test(test_schema),
 	};
 

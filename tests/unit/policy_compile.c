@@ -391,6 +391,46 @@ static void libraries(void **state)
 	policy_free(policy);
 }
 
+#define WORD(medium, word) media_with(0u, MEDIUM_##medium, COPIES_##word)
+
+/* What decides of a copy: the strictest word on what it lies on, where there is one, else a path, else `else`. */
+static void copies_by_medium(void **state)
+{
+#define ON(medium) MEDIUM_BIT(MEDIUM_##medium)
+	static const struct {
+		unsigned otherwise, words, media, named, reason, word;
+	} rows[] = {
+		{COPIES_ALLOW, 0, MEDIA_ALL, 0, 0, COPIES_ALLOW},
+		{COPIES_DENY, 0, MEDIA_ALL, 0, REASON_COPIES, COPIES_DENY},
+		{COPIES_DENY, 0, MEDIA_ALL, 1, 0, COPIES_DENY},
+		{COPIES_ALERT, WORD(REMOVABLE, DENY), ON(FUSE), 0, REASON_COPIES, COPIES_ALERT},
+		{COPIES_ALLOW, WORD(REMOVABLE, DENY), ON(REMOVABLE), 0, REASON_REMOVABLE, COPIES_DENY},
+		{COPIES_ALLOW, WORD(REMOVABLE, DENY), ON(REMOVABLE), 1, REASON_REMOVABLE, COPIES_DENY},
+		{COPIES_ALLOW, WORD(REMOVABLE, DENY), ON(NETWORK), 0, 0, COPIES_DENY},
+		{COPIES_DENY, WORD(NETWORK, ALERT), ON(NETWORK) | ON(UNENCRYPTED), 1, REASON_NETWORK,
+		 COPIES_ALERT},
+		{COPIES_DENY, WORD(FUSE, ALLOW), ON(FUSE) | ON(UNENCRYPTED), 0, 0, COPIES_DENY},
+		{COPIES_ALLOW, WORD(FUSE, ALLOW) | WORD(UNENCRYPTED, DENY), ON(FUSE) | ON(UNENCRYPTED), 0,
+		 REASON_UNENCRYPTED, COPIES_DENY},
+		{COPIES_ALLOW, WORD(UNENCRYPTED, DENY), ON(UNENCRYPTED), 1, 0, COPIES_DENY},
+		{COPIES_DENY, WORD(UNENCRYPTED, ALLOW), 0, 0, REASON_COPIES, COPIES_DENY},
+		{COPIES_ALLOW, WORD(REMOVABLE, ALERT) | WORD(NETWORK, DENY), MEDIA_ALL, 0, REASON_NETWORK,
+		 COPIES_DENY},
+		{COPIES_ALLOW, WORD(REMOVABLE, DENY) | WORD(NETWORK, DENY), MEDIA_ALL, 0, REASON_REMOVABLE,
+		 COPIES_DENY},
+		{COPIES_ALLOW, WORD(REMOVABLE, ALERT), 0, 0, 0, COPIES_ALLOW},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		unsigned reason = decide_copy(rows[i].otherwise, rows[i].words, rows[i].media, rows[i].named);
+
+		assert_int_equal(reason, rows[i].reason);
+		assert_int_equal(decide_copy_word(rows[i].otherwise, rows[i].words, reason), rows[i].word);
+	}
+#undef ON
+}
+
 static void copies_of_records(void **state)
 {
 	static const struct {
@@ -398,11 +438,30 @@ static void copies_of_records(void **state)
 		size_t n;
 		enum copies otherwise;
 		uint32_t line;
+		unsigned media;
+		uint32_t lines[MEDIA_END];
 	} rows[] = {
-		{"", 0, COPIES_ALLOW, 0},
-		{"copies: {else: alert}\n", 0, COPIES_ALERT, 8},
-		{"\ncopies:\n\n  to: [/srv/departments/clinic, /lib]\n  else: deny\n", 2, COPIES_DENY, 9},
-		{"copies: {to: [/lib, /srv/index.db]}\n", 2, COPIES_ALLOW, 8},
+		{"", 0, COPIES_ALLOW, 0, 0, {0}},
+		{"copies: {else: alert}\n", 0, COPIES_ALERT, 8, 0, {0}},
+		{"\ncopies:\n\n  to: [/srv/departments/clinic, /lib]\n  else: deny\n",
+		 2,
+		 COPIES_DENY,
+		 9,
+		 0,
+		 {0}},
+		{"copies: {to: [/lib, /srv/index.db]}\n", 2, COPIES_ALLOW, 8, 0, {0}},
+		{"copies:\n  unencrypted: allow\n  fuse: alert\n  removable: deny\n",
+		 0,
+		 COPIES_ALLOW,
+		 8,
+		 WORD(REMOVABLE, DENY) | WORD(FUSE, ALERT) | WORD(UNENCRYPTED, ALLOW),
+		 {11, 0, 10, 9}},
+		{"copies: {network: deny, else: deny}\n",
+		 0,
+		 COPIES_DENY,
+		 8,
+		 WORD(NETWORK, DENY),
+		 {0, 8, 0, 0}},
 	};
 
 	(void)state;
@@ -424,7 +483,10 @@ static void copies_of_records(void **state)
 		assert_int_equal(image->n_copy_paths, rows[i].n);
 		assert_int_equal(image->copies, rows[i].otherwise);
 		assert_int_equal(image->copies_rule.line, rows[i].line);
-		if (rows[i].otherwise == COPIES_DENY) {
+		assert_int_equal(image->media, rows[i].media);
+		for (unsigned m = 0; m < MEDIA_END; m++)
+			assert_int_equal(image->media_rules[m].line, rows[i].lines[m]);
+		if (rows[i].n && rows[i].otherwise == COPIES_DENY) {
 			assert_string_equal(image->copy_paths[0], "/srv/departments/clinic");
 			assert_string_equal(image->copy_paths[1], "/usr/lib"); /* behind the link */
 		}
@@ -435,6 +497,7 @@ static void copies_of_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copies_by_medium),
 		cmocka_unit_test(roles_go_by_content),
 		cmocka_unit_test(stores_and_roots),
 		cmocka_unit_test(dimensions),

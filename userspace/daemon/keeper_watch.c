@@ -181,6 +181,8 @@ void keeper_watch(struct keeper *k)
 	kernel_own_cgroups(k->kernel);
 	if (kernel_age_agreements(k->kernel, ocsf_policy(recorder_ocsf(k->recorder))))
 		log_debug("agreements cannot be held against the clock: %m");
+	if (kernel_watch_media(k->kernel, ocsf_policy(recorder_ocsf(k->recorder))))
+		log_debug("what disks there are cannot be told to the kernel side: %m");
 	watch_regions(k);
 	watch_stores(k);
 	watch_counters(k);

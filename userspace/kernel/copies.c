@@ -82,7 +82,10 @@ int kernel_fill_copies(struct kernel *k, const struct policy_image *image, uint3
 	struct policy_slot *policy = &k->skel->data_control->control.slots[slot];
 	int err = image->n_sinks > SINKS_MAX ? -E2BIG : 0;
 
-	policy->copies = (uint16_t)image->copies;
+	policy->copies = (uint8_t)image->copies;
+	policy->media = image->media;
+	if (!err)
+		err = kernel_watch_media(k, image);
 	if (!err)
 		err = put_services(k, slot);
 	for (size_t i = 0; !err && i < image->n_copy_paths; i++)

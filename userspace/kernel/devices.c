@@ -27,13 +27,7 @@ struct devices {
 	unsigned n_seen;
 };
 
-static uint32_t kernel_dev(unsigned ma, unsigned mi)
-{
-	return ma << 20 | (mi & 0xfffff);
-}
-
-/* Reads the first line of a file of sysfs without its newline; false when there is none. */
-static bool read_line(const char *path, char *line, size_t size)
+bool kernel_sysfs_line(const char *path, char *line, size_t size)
 {
 	FILE *f = fopen(path, "re");
 	bool got = f && fgets(line, (int)size, f);
@@ -50,21 +44,22 @@ static bool read_dev(const char *path, uint32_t *ret_dev)
 	unsigned ma, mi;
 	char line[32];
 
-	if (!read_line(path, line, sizeof(line)) || sscanf(line, "%u:%u", &ma, &mi) != 2)
+	if (!kernel_sysfs_line(path, line, sizeof(line)) || sscanf(line, "%u:%u", &ma, &mi) != 2)
 		return false;
 	*ret_dev = kernel_dev(ma, mi);
 	return true;
 }
 
-static int visit(struct devices *d, uint32_t dev);
+static int visit(void *ctx, uint32_t dev);
 
-static int visit_char(struct devices *d, uint32_t dev)
+static int visit_char(void *ctx, uint32_t dev)
 {
+	struct devices *d = ctx;
+
 	return d->fn(d->ctx, OBJECT_CHAR, dev);
 }
 
-/* Hands the device number in each file that the pattern finds to next. */
-static int each(struct devices *d, int (*next)(struct devices *d, uint32_t dev), const char *format, ...)
+int kernel_sysfs_devices(void *ctx, int (*next)(void *ctx, uint32_t dev), const char *format, ...)
 {
 	char pattern[PATH_MAX];
 	glob_t found;
@@ -80,7 +75,7 @@ static int each(struct devices *d, int (*next)(struct devices *d, uint32_t dev),
 		uint32_t dev;
 
 		if (read_dev(found.gl_pathv[i], &dev))
-			err = next(d, dev);
+			err = next(ctx, dev);
 	}
 	globfree(&found);
 	return err;
@@ -91,20 +86,20 @@ static int visit_commands(struct devices *d, const char *dir)
 {
 	char name[PATH_MAX], target[PATH_MAX];
 	const char *leaf;
-	int err = each(d, visit_char, "%s/device/scsi_generic/*/dev", dir);
+	int err = kernel_sysfs_devices(d, visit_char, "%s/device/scsi_generic/*/dev", dir);
 
 	if (!err)
-		err = each(d, visit_char, "%s/device/bsg/*/dev", dir);
+		err = kernel_sysfs_devices(d, visit_char, "%s/device/bsg/*/dev", dir);
 	if (!realpath(dir, target))
 		return err;
 	leaf = strrchr(target, '/') + 1;
 	if (err || strncmp(leaf, "nvme", 4))
 		return err;
 	snprintf(name, sizeof(name), "%s", leaf + 4);
-	err = each(d, visit_char, "/sys/class/nvme-generic/ng%s/dev", name);
+	err = kernel_sysfs_devices(d, visit_char, "/sys/class/nvme-generic/ng%s/dev", name);
 	name[strcspn(name, "cn")] = '\0';
 	if (!err)
-		err = each(d, visit_char, "/sys/class/nvme/nvme%s/dev", name);
+		err = kernel_sysfs_devices(d, visit_char, "/sys/class/nvme/nvme%s/dev", name);
 	return err;
 }
 
@@ -115,7 +110,7 @@ static bool is_shared_origin(const char *dir)
 	size_t n;
 
 	snprintf(path, sizeof(path), "%s/dm/uuid", dir);
-	n = read_line(path, uuid, sizeof(uuid)) ? strlen(uuid) : 0;
+	n = kernel_sysfs_line(path, uuid, sizeof(uuid)) ? strlen(uuid) : 0;
 	return n > 5 && !strcmp(uuid + n - 5, "-real");
 }
 
@@ -124,7 +119,7 @@ static int visit_backing_file(struct devices *d, const char *dir)
 	char path[PATH_MAX], file[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/loop/backing_file", dir);
-	if (!read_line(path, file, sizeof(file)) || file[0] != '/')
+	if (!kernel_sysfs_line(path, file, sizeof(file)) || file[0] != '/')
 		return 0;
 	return d->file_fn(d->ctx, file);
 }
@@ -142,8 +137,9 @@ static int visit_disk(struct devices *d, const char *dir)
 	return read_dev(path, &dev) ? visit(d, dev) : -ENODEV;
 }
 
-static int visit(struct devices *d, uint32_t dev)
+static int visit(void *ctx, uint32_t dev)
 {
+	struct devices *d = ctx;
 	char dir[64];
 	int err;
 
@@ -156,9 +152,9 @@ static int visit(struct devices *d, uint32_t dev)
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", dev >> 20, dev & 0xfffff);
 	err = d->fn(d->ctx, OBJECT_BLOCK, dev);
 	if (!err)
-		err = each(d, visit, "%s/slaves/*/dev", dir);
+		err = kernel_sysfs_devices(d, visit, "%s/slaves/*/dev", dir);
 	if (!err && is_shared_origin(dir))
-		err = each(d, visit, "%s/holders/*/dev", dir);
+		err = kernel_sysfs_devices(d, visit, "%s/holders/*/dev", dir);
 	if (!err)
 		err = visit_disk(d, dir);
 	if (!err)
@@ -170,13 +166,14 @@ static int visit(struct devices *d, uint32_t dev)
  * has beside it. */
 static int visit_source(struct devices *d, const char *path)
 {
-	char source[PATH_MAX], real[PATH_MAX], pattern[PATH_MAX];
+	char real[PATH_MAX], pattern[PATH_MAX];
+	struct kernel_mount mount;
 	struct stat st;
 	glob_t found;
 	int err;
 
-	if (!kernel_mount_source(path, source, sizeof(source)) || !realpath(source, real) ||
-	    stat(real, &st) || !S_ISBLK(st.st_mode))
+	if (!kernel_mount_of(path, &mount) || !realpath(mount.source, real) || stat(real, &st) ||
+	    !S_ISBLK(st.st_mode))
 		return 0;
 	err = visit(d, kernel_dev(major(st.st_rdev), minor(st.st_rdev)));
 	snprintf(pattern, sizeof(pattern), "/sys/fs/btrfs/*/devices/%.255s", strrchr(real, '/') + 1);
@@ -184,7 +181,7 @@ static int visit_source(struct devices *d, const char *path)
 		return err;
 	for (size_t i = 0; !err && i < found.gl_pathc; i++) {
 		*strrchr(found.gl_pathv[i], '/') = '\0';
-		err = each(d, visit, "%s/*/dev", found.gl_pathv[i]);
+		err = kernel_sysfs_devices(d, visit, "%s/*/dev", found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return err;

@@ -145,6 +145,12 @@ typedef void (*kernel_file_system_fn)(void *ctx, const struct kernel_file_system
 int kernel_file_systems(kernel_file_system_fn fn, void *ctx);
 
 /*
+ * Tells the kernel side which disks are removable, of the network, or unencrypted, where the image's `copies` has a word on
+ * that; until then each is all of it. To be called from time to time; kernel_apply does so, too. 0 or -errno.
+ */
+int kernel_watch_media(struct kernel *k, const struct policy_image *image);
+
+/*
  * Some addresses came to names of the image, which is the policy in force and has them already, or went from them (gone):
  * what agreements say of each is put into force, without a policy switch. 0 or -errno.
  */

@@ -30,54 +30,58 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* Splits a line of mountinfo, proc(5): the fifth field is the mount point, the first after the dash the type, the second
- * the source. */
-static bool split_all(char *line, char **ret_point, char **ret_type, char **ret_source)
+struct fields {
+	char *dev, *point, *type, *source;
+};
+
+/* Splits a line of mountinfo, proc(5): the third field is the device, the fifth the mount point, the first after the dash
+ * the type, the second the source. */
+static bool split(char *line, struct fields *ret)
 {
 	char *save = NULL, *field = strtok_r(line, " ", &save);
 	int i, after = -1;
 
-	*ret_point = *ret_type = *ret_source = NULL;
+	*ret = (struct fields){0};
 	for (i = 1; field; i++, field = strtok_r(NULL, " ", &save)) {
+		if (i == 3)
+			ret->dev = field;
 		if (i == 5)
-			*ret_point = field;
+			ret->point = field;
 		if (after >= 0)
 			after++;
 		else if (i > 6 && !strcmp(field, "-"))
 			after = 0;
 		if (after == 1)
-			*ret_type = field;
+			ret->type = field;
 		if (after == 2)
-			*ret_source = field;
+			ret->source = field;
 	}
-	if (!*ret_point || !*ret_source)
+	if (!ret->point || !ret->source)
 		return false;
-	unescape(*ret_point);
-	unescape(*ret_source);
+	unescape(ret->point);
+	unescape(ret->source);
 	return true;
 }
 
-static bool split(char *line, char **ret_point, char **ret_source)
-{
-	char *type;
-
-	return split_all(line, ret_point, &type, ret_source);
-}
-
-bool kernel_mount_source(const char *path, char *source, size_t size)
+bool kernel_mount_of(const char *path, struct kernel_mount *ret_mount)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	size_t room = 0, longest = 0;
-	char *line = NULL, *point, *from;
+	struct fields fields;
+	char *line = NULL;
+	unsigned ma, mi;
 
 	if (!f)
 		return false;
 	while (getline(&line, &room, f) > 0) {
 		/* Of mounts on the same point, the last one covers the others. */
-		if (!split(line, &point, &from) || !file_is_below(path, point) || strlen(point) < longest)
+		if (!split(line, &fields) || !file_is_below(path, fields.point) ||
+		    strlen(fields.point) < longest || sscanf(fields.dev, "%u:%u", &ma, &mi) != 2)
 			continue;
-		longest = strlen(point);
-		snprintf(source, size, "%s", from);
+		longest = strlen(fields.point);
+		ret_mount->dev = kernel_dev(ma, mi);
+		snprintf(ret_mount->type, sizeof(ret_mount->type), "%s", fields.type);
+		snprintf(ret_mount->source, sizeof(ret_mount->source), "%s", fields.source);
 	}
 	free(line);
 	fclose(f);
@@ -88,17 +92,16 @@ int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	size_t n = strlen(path), size = 0;
+	struct fields fields;
 	char *line = NULL;
 	int err = 0;
 
 	if (!f)
 		return -errno;
 	while (!err && getline(&line, &size, f) > 0) {
-		char *point, *source;
-
-		if (split(line, &point, &source) && !strncmp(point, path, n) && point[n] == '/' &&
-		    point[n + 1])
-			err = fn(ctx, point);
+		if (split(line, &fields) && !strncmp(fields.point, path, n) && fields.point[n] == '/' &&
+		    fields.point[n + 1])
+			err = fn(ctx, fields.point);
 	}
 	free(line);
 	fclose(f);
@@ -122,7 +125,8 @@ static bool is_kept(const char *type)
 int kernel_file_systems(kernel_file_system_fn fn, void *ctx)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point, *type, *source;
+	struct fields fields;
+	char *line = NULL;
 	size_t size = 0;
 
 	if (!f)
@@ -132,12 +136,12 @@ int kernel_file_systems(kernel_file_system_fn fn, void *ctx)
 		struct statfs is;
 		struct stat st;
 
-		if (!split_all(line, &point, &type, &source) || !is_kept(type) || stat(point, &st) ||
-		    statfs(point, &is))
+		if (!split(line, &fields) || !is_kept(fields.type) || stat(fields.point, &st) ||
+		    statfs(fields.point, &is))
 			continue;
-		fs.type = type;
+		fs.type = fields.type;
 		fs.id = (uint64_t)(uint32_t)is.f_fsid.__val[0] << 32 | (uint32_t)is.f_fsid.__val[1];
-		fs.dev = (uint32_t)(major(st.st_dev) << 20 | minor(st.st_dev));
+		fs.dev = kernel_dev(major(st.st_dev), minor(st.st_dev));
 		if (fs.id)
 			fn(ctx, &fs);
 	}

@@ -81,6 +81,7 @@ struct kernel {
 	struct kernel_programs programs;
 	struct kernel_programs listed; /* libraries that roles list */
 	struct packaged *packaged;     /* libraries that packages bring; NULL while no role takes them */
+	uint32_t media_round;	       /* of kernel_watch_media */
 	char canary_path[PATH_MAX];
 	int canary_fd;	       /* opened before any rule held, for the read probe */
 	unsigned canary_asked; /* with tracing: probes whose record has not come back */
@@ -194,10 +195,27 @@ typedef int (*kernel_mount_fn)(void *ctx, const char *mount_point);
 /* Hands each mount point that lies below path (not path itself) to fn. 0, fn's value, or -errno. */
 int kernel_mounts_below(const char *path, kernel_mount_fn fn, void *ctx);
 
-/* The source of the mount that path lies on, such as "/dev/sda2"; false when it cannot be told. */
-bool kernel_mount_source(const char *path, char *source, size_t size);
+/* The mount that a path lies on. */
+struct kernel_mount {
+	uint32_t dev;	       /* as in struct object_id, of the super block */
+	char type[64];	       /* "ext4" */
+	char source[PATH_MAX]; /* "/dev/sda2" */
+};
+/* False when it cannot be told. Asks no file system: one may hang. */
+bool kernel_mount_of(const char *path, struct kernel_mount *ret_mount);
 
 /* --- devices.c --- */
+
+static inline uint32_t kernel_dev(unsigned ma, unsigned mi)
+{
+	return ma << 20 | (mi & 0xfffff);
+}
+
+/* Reads the first line of a file of sysfs without its newline; false when there is none. */
+bool kernel_sysfs_line(const char *path, char *line, size_t size);
+/* Hands the device number in each file that the pattern finds to next, until that returns other than 0. */
+int kernel_sysfs_devices(void *ctx, int (*next)(void *ctx, uint32_t dev), const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Both return 0 to go on, else a negative errno. dev: as in struct object_id. path: of a file behind a loop device. */
 typedef int (*kernel_device_fn)(void *ctx, enum object_kind kind, uint32_t dev);

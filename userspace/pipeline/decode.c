@@ -82,11 +82,20 @@ static bool operations_fit(unsigned operations)
 	       (operations && !(operations & ~OPERATIONS_ALL));
 }
 
-/* A copy is written by a descriptor, a mapping or an ioctl: that it is opened makes none. */
+/* A copy is written by a descriptor, a mapping, an ioctl or as an attribute: that it is opened makes none. */
 static bool copy_fits(const struct record_access *a)
 {
 	return a->operations != COPY || a->hook == HOOK_FILE_PERMISSION || a->hook == HOOK_MMAP_FILE ||
-	       a->hook == HOOK_FILE_IOCTL;
+	       a->hook == HOOK_FILE_IOCTL || a->hook == HOOK_INODE_SETXATTR;
+}
+
+static enum decode_error check_copy(const struct record_access *a)
+{
+	if (a->operations != COPY)
+		return DECODE_OK;
+	if (copy_detail_sink(a->detail) > SINKS_MAX)
+		return DECODE_SINK;
+	return copy_detail_media(a->detail) & ~MEDIA_ALL ? DECODE_MEDIUM : DECODE_OK;
 }
 
 static enum decode_error check_access(const struct record_access *a)
@@ -99,8 +108,8 @@ static enum decode_error check_access(const struct record_access *a)
 		return DECODE_STORE;
 	if (a->hook == HOOK_INVALID || a->hook >= HOOK_END || !copy_fits(a))
 		return DECODE_HOOK;
-	if (a->operations == COPY && a->detail > SINKS_MAX)
-		return DECODE_SINK;
+	if (check_copy(a))
+		return check_copy(a);
 	if (a->mechanism == MECHANISM_INVALID || a->mechanism >= MECHANISM_END)
 		return DECODE_MECHANISM;
 	if (a->wanted != VERDICT_ALLOW && a->wanted != VERDICT_DENY)
@@ -219,6 +228,7 @@ const char *decode_error_text(enum decode_error error)
 		[DECODE_PEER] = "impossible peer",
 		[DECODE_AGREEMENT] = "impossible agreement",
 		[DECODE_SINK] = "impossible rule that declassifies",
+		[DECODE_MEDIUM] = "impossible medium",
 		[DECODE_PASS] = "data passed on in no way that there is",
 		[DECODE_PATH] = "malformed path",
 	};
@@ -348,6 +358,10 @@ const char *decode_reason_text(unsigned reason)
 		[REASON_NOT_TLS] = "not_tls",
 		[REASON_TLS_VERSION] = "tls_version",
 		[REASON_ANSWERED] = "answered",
+		[REASON_REMOVABLE] = "removable",
+		[REASON_NETWORK] = "network",
+		[REASON_FUSE] = "fuse",
+		[REASON_UNENCRYPTED] = "unencrypted",
 	};
 
 	return reason < REASON_END ? texts[reason] : NULL;

@@ -34,8 +34,9 @@ enum decode_error {
 	DECODE_PEER,	  /* no peer where data is sent, or an address that its family does not have */
 	DECODE_AGREEMENT, /* more of them than a policy can have */
 	DECODE_SINK,	  /* likewise of rules that declassify */
-	DECODE_PASS,	  /* nothing passed on, to nobody, or in no way that there is */
-	DECODE_PATH,	  /* longer than the record, names without end, empty names, a slash in a name */
+	DECODE_MEDIUM,
+	DECODE_PASS, /* nothing passed on, to nobody, or in no way that there is */
+	DECODE_PATH, /* longer than the record, names without end, empty names, a slash in a name */
 	DECODE_END
 };
 

@@ -23,7 +23,8 @@
  *				server_name (that the client asked for, its first 63 bytes); with reason limit:
  *				limit_bytes in limit_s seconds, and used_bytes of these
  *	…, of what is copied	store: whose data it is; rule: the line of `copies` where there is one; with declassified,
- *				which says that the file is taken for no copy, that of the rule. What is done to a copy
+ *				which says that the file is taken for no copy, that of the rule; medium: what it lies on,
+ *				where `copies` has a word on that, whose line is the rule then. What is done to a copy
  *				later has the flag copy
  *	…, of both, and of what compartments forbid
  *				chains: for each store concerned, its name, hops and, where the beginning is not known,

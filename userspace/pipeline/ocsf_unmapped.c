@@ -115,16 +115,37 @@ bool ocsf_is_copying(const struct record_access *a)
 /* The line that says what becomes of data that is copied; line 0: none. */
 static struct image_rule copy_rule(const struct record_access *a, const struct policy_image *image)
 {
+	uint32_t rule = copy_detail_sink(a->detail);
 	const struct image_sink *sink;
 
 	if (!ocsf_is_copying(a))
 		return (struct image_rule){0, 0};
-	if (!a->detail)
+	if (a->reason >= REASON_REMOVABLE && a->reason < REASON_REMOVABLE + MEDIA_END)
+		return image->media_rules[a->reason - REASON_REMOVABLE];
+	if (!rule)
 		return image->copies_rule;
-	if (a->detail > image->n_sinks)
+	if (rule > image->n_sinks)
 		return (struct image_rule){0, 0};
-	sink = &image->sinks[a->detail - 1];
+	sink = &image->sinks[rule - 1];
 	return (struct image_rule){sink->file, sink->line};
+}
+
+/* What became of data that was copied, and on what it lies or would. */
+static void add_copy(const struct record_access *a, struct buf *b)
+{
+	unsigned media = copy_detail_media(a->detail);
+
+	if (copy_detail_sink(a->detail) && a->enforced == ENFORCED_ALLOWED)
+		ADD_LITERAL(b, ",\"declassified\":true");
+	if (!media)
+		return;
+	json_open(b, "medium", '[');
+	for (unsigned i = 0; i < MEDIA_END; i++)
+		if (media & MEDIUM_BIT(i))
+			json_str(b, NULL, decode_reason_text(REASON_REMOVABLE + i));
+	if (media & MEDIUM_UNKNOWN)
+		json_str(b, NULL, "unknown");
+	json_close(b, ']');
 }
 
 /* What decided: a grant, an agreement, `copies`, a rule that declassifies, or the line that denies. */
@@ -200,8 +221,8 @@ void ocsf_add_unmapped(struct ocsf *o, const struct record_view *view, struct ac
 	add_rules(o, a, actor, policy, rich, b);
 	if (ocsf_is_egress(a))
 		ocsf_egress_shown(view, b);
-	if (ocsf_is_copying(a) && a->detail)
-		ADD_LITERAL(b, ",\"declassified\":true");
+	if (ocsf_is_copying(a))
+		add_copy(a, b);
 	if (rich)
 		add_decision(a, b);
 	if (a->flags & RECORD_FLAG_NEW_NAME) {

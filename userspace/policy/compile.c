@@ -146,6 +146,10 @@ static int copy_copies(const struct policy *policy, struct policy_image *image)
 	const struct policy_copies *copies = &policy->copies;
 
 	image->copies = copies->otherwise;
+	image->media = copies->media;
+	for (unsigned i = 0; i < MEDIA_END; i++)
+		image->media_rules[i] =
+			(struct image_rule){copies->media_at[i].file, copies->media_at[i].line};
 	if (copies->given)
 		image->copies_rule = (struct image_rule){copies->at.file, copies->at.line};
 	return image_copy_paths(copies->to, copies->n_to, &image->copy_paths, &image->n_copy_paths);

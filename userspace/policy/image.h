@@ -182,8 +182,10 @@ struct policy_image {
 	size_t n_compartments;
 	char **copy_paths; /* canonical: where copies may lie */
 	size_t n_copy_paths;
-	enum copies copies;	       /* what holds elsewhere, */
-	struct image_rule copies_rule; /* where that is said; line 0: nowhere */
+	enum copies copies;			  /* what holds elsewhere, */
+	struct image_rule copies_rule;		  /* where that is said; line 0: nowhere */
+	uint8_t media;				  /* media_word of each enum medium, */
+	struct image_rule media_rules[MEDIA_END]; /* likewise */
 	struct image_sink *sinks;
 	size_t n_sinks;
 	struct image_agreement *agreements;

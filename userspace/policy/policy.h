@@ -171,6 +171,8 @@ struct policy_copies {
 	struct policy_store_path *to; /* as with stores */
 	size_t n_to;
 	enum copies otherwise; /* `else`; COPIES_ALLOW without */
+	uint8_t media;	       /* media_word of each enum medium */
+	struct policy_place media_at[MEDIA_END];
 };
 
 /* A rule of `declassify`: what these programs write there is no copy. */
