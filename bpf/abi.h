@@ -37,6 +37,7 @@ typedef long long __s64;
 #define AGREEMENTS_MAX 256
 #define ENDPOINTS_MAX  256  /* of all agreements */
 #define SINKS_MAX      64   /* rules of `declassify` */
+#define SINK_PROGRAMS  256  /* that they name in all */
 #define STARTTLS_MAX   8    /* ports of an agreement at which TLS begins later */
 #define VOLUMES_MAX    4096 /* counts of what was sent under agreements, those of former policies among them */
 #define REGIONS_MAX    64   /* that agreements name: a mask has a bit for each */
@@ -57,8 +58,12 @@ typedef long long __s64;
 #define STORE_NONE	   255 /* outside every store */
 
 #define ROLE_WORDS (ROLES_MAX / 64)
-#define LABEL_NAME 64
-#define COMM_SIZE  16
+
+/* A rule of `declassify` that names programs is a role of who runs them, too: in the last word of a role_set. A policy that
+ * has such rules has no other roles there. */
+#define sink_role(rule) (ROLES_MAX - SINKS_MAX + (rule))
+#define LABEL_NAME	64
+#define COMM_SIZE	16
 
 /* What a task may want of a record. Masks use OPERATION_BIT. */
 enum operation {
@@ -270,9 +275,7 @@ enum object_kind {
 	OBJECT_CHAR = 2,   /* character devices that lead to the same disks */
 	OBJECT_PROBE = 3,  /* programs that may look at such devices, read-only */
 	OBJECT_COPIES = 4, /* directories and files that copies may lie in */
-	OBJECT_SINK =
-		5, /* what is written below becomes no copy; the value is a mask of rules, as of the next */
-	OBJECT_SINK_PROGRAM = 6, /* programs that a rule speaks of */
+	OBJECT_SINK = 5,   /* what is written below becomes no copy; the value is a mask of rules */
 	OBJECT_SERVICE =
 		7, /* programs of the host's services that everybody talks to: see label__is_service */
 };
@@ -290,7 +293,7 @@ struct store_root {
 
 union object_value { /* of a struct object_key */
 	struct store_root root;
-	__u64 rules; /* of OBJECT_SINK and OBJECT_SINK_PROGRAM */
+	__u64 rules; /* of OBJECT_SINK */
 };
 
 struct store_rules {
@@ -341,6 +344,7 @@ struct policy_slot {
 	struct role_set asking_enforced; /* of these: may do something in a store that enforces */
 	__u64 roots[FILTER_WORDS];
 	__u64 sinks;		      /* rules of `declassify` that hold for any program: a bit for each */
+	__u64 sinks_by_role;	      /* those that name programs: see sink_role */
 	__u8 stores[STORES_MAX];      /* by their bit in labels; STORE_NONE: the policy does not have it */
 	__u64 programs[FILTER_WORDS]; /* numbers of the programs whose libraries are asked for */
 	__u32 generation;

@@ -233,15 +233,19 @@ static long copy__step(u32 turn, struct copy_walk *walk)
 	return parent == dentry;
 }
 
-/* Rules that speak of the current program, whatever it writes. A script is its interpreter here; a process that has set
- * its own /proc/self/exe is no program. */
+/* Rules that speak of the current program, whatever it writes. Those that name programs are roles of who runs them:
+ * actor__granted has found out which it has. */
 static __noinline u64 copy__sinks_of_program(u32 slot)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct inode *exe = actor__marks(task) & ACTOR_EXE_CHANGED ? NULL : actor__exe(task);
-	union object_value *program = exe ? copy__at(exe, slot, OBJECT_SINK_PROGRAM) : NULL;
+	const struct policy_slot *policy = &control.slots[slot & 1];
+	struct actor_answer *actor;
 
-	return control.slots[slot & 1].sinks | (program ? program->rules : 0);
+	actor = policy->sinks_by_role
+			? bpf_task_storage_get(&answers_by_actor, bpf_get_current_task_btf(), 0, 0)
+			: NULL;
+	if (!actor || actor->epoch != maps__epoch())
+		return policy->sinks;
+	return policy->sinks | (policy->sinks_by_role & actor->roles.words[ROLE_WORDS - 1]);
 }
 
 /* The rule that declassifies what the current program writes there, from 1, or 0; *ret_named: a path of the policy's has
@@ -257,11 +261,15 @@ static __always_inline u32 copy__sink(struct dentry *dentry, u32 slot, u32 *ret_
 }
 
 /* The same about a pipe or terminal, which is no place to lie in. */
-static __noinline u32 copy__is_declassified(struct dentry *dentry, u32 slot)
+static __noinline u32 copy__is_declassified(struct dentry *dentry, u64 epoch, u32 mechanism)
 {
-	u32 named;
+	u32 slot = epoch_slot(epoch), named;
 
-	return control.slots[slot & 1].flows & FLOW_SINKS ? copy__sink(dentry, slot, &named) : 0;
+	if (!(control.slots[slot & 1].flows & FLOW_SINKS))
+		return 0;
+	if (control.slots[slot & 1].sinks_by_role)
+		actor__granted(epoch, slot, 0, mechanism);
+	return copy__sink(dentry, slot, &named);
 }
 
 /* What the policy says of a copy there: 0 that it may lie there, or a reason; *ret_detail: copy_detail. inode: of the file, or

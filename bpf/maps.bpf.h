@@ -61,7 +61,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * PROGRAMS_MAX);
+	__uint(max_entries, 2 * (PROGRAMS_MAX + SINK_PROGRAMS));
 	__type(key, struct object_key);
 	__type(value, struct program_roles);
 } roles_by_program SEC(".maps");

@@ -185,11 +185,11 @@ static __always_inline int access__use_of_store(struct file *file, struct inode 
 
 /* What the current process holds goes into a pipe or terminal, unless the policy declassifies what is written there. 0 or
  * -ENOMEM. */
-static __noinline int access__give(struct file *file, u64 carrier)
+static __noinline int access__give(struct file *file, u64 carrier, u32 mechanism)
 {
 	u64 more = flow__more(carrier);
 
-	if (!more || copy__is_declassified(file->f_path.dentry, epoch_slot(maps__epoch())))
+	if (!more || copy__is_declassified(file->f_path.dentry, maps__epoch(), mechanism))
 		return 0;
 	return flow__fill(carrier, more);
 }
@@ -197,7 +197,7 @@ static __noinline int access__give(struct file *file, u64 carrier)
 /* A pipe or terminal is used by a descriptor. */
 static __always_inline int access__use_carrier(struct file *file, u64 carrier, u32 mask, u32 mechanism)
 {
-	if (mask & MAY_WRITE && label__may_hold() && access__give(file, carrier))
+	if (mask & MAY_WRITE && label__may_hold() && access__give(file, carrier, mechanism))
 		return -EACCES;
 	if (!(mask & MAY_READ) || !control.carriers)
 		return 0;

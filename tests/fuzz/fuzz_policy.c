@@ -125,22 +125,20 @@ static void look_at_copies(const struct policy_image *image)
 
 static void look_at_sinks(const struct policy_image *image)
 {
-	size_t paths = 0, programs = 0;
+	size_t paths = 0;
 
 	require(image->n_sinks <= SINKS_MAX);
 	for (size_t i = 0; i < image->n_sinks; i++) {
 		const struct image_sink *sink = &image->sinks[i];
+		uint64_t is_role = image->any_user.words[ROLE_WORDS - 1] >> i & 1;
 
-		require(sink->n_paths && sink->any_program == !sink->n_programs);
-		require(sink->line && sink->file < image->n_files);
+		require(sink->n_paths && sink->line && sink->file < image->n_files);
+		require(sink->any_program || (is_role && image->n_roles <= sink_role(0)));
 		for (size_t k = 0; k < sink->n_paths; k++)
 			require(sink->paths[k][0] == '/' && sink->paths[k][1]);
-		for (size_t k = 0; k < sink->n_programs; k++)
-			require(sink->programs[k][0] == '/');
 		paths += sink->n_paths;
-		programs += sink->n_programs;
 	}
-	require(paths <= POLICY_SINKS_MAX && programs <= POLICY_SINKS_MAX);
+	require(paths <= POLICY_SINKS_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

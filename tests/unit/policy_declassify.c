@@ -40,6 +40,11 @@ static struct policy_image *compiled(const char *first, const char *second)
 	return image;
 }
 
+static bool is_role(const struct role_set *roles, size_t role)
+{
+	return roles->words[role / 64] >> role % 64 & 1;
+}
+
 static void rules_of_all_files_add_up(void **state)
 {
 	static const char first[] = HEAD "declassify:\n"
@@ -52,15 +57,20 @@ static void rules_of_all_files_add_up(void **state)
 	(void)state;
 	assert_int_equal(image->n_sinks, 3);
 	assert_true(image->sinks[0].any_program);
-	assert_int_equal(image->sinks[0].n_programs, 0);
+	assert_false(is_role(&image->any_user, sink_role(0)));
 	assert_int_equal(image->sinks[0].n_paths, 2);
 	assert_string_equal(image->sinks[0].paths[0], "/usr/lib"); /* behind the link */
 	assert_string_equal(image->sinks[0].paths[1], "/srv/index.db");
 	assert_int_equal(image->sinks[0].line, 7);
 	assert_false(image->sinks[1].any_program);
-	assert_int_equal(image->sinks[1].n_programs, 2);
-	assert_string_equal(image->sinks[1].programs[0], "/usr/bin/restic");
-	assert_string_equal(image->sinks[1].programs[1], "/usr/bin/rsync");
+	assert_true(is_role(&image->any_user, sink_role(1)) && is_role(&image->any_group, sink_role(1)) &&
+		    is_role(&image->now, sink_role(1)) && !is_role(&image->any_program, sink_role(1)));
+	assert_int_equal(image->n_programs, 2);
+	assert_string_equal(image->programs[0].path, "/usr/bin/restic"); /* behind the link */
+	assert_true(is_role(&image->programs[0].loaded, sink_role(1)));
+	assert_true(is_role(&image->programs[0].found.roles, sink_role(1)));
+	assert_string_equal(image->programs[1].path, "/usr/bin/rsync");
+	assert_false(is_role(&image->programs[1].named, 0));
 	assert_int_equal(image->sinks[1].file, 0);
 	assert_int_equal(image->sinks[1].line, 8);
 	assert_true(image->sinks[2].any_program);
@@ -75,6 +85,33 @@ static void none_without_the_key(void **state)
 
 	(void)state;
 	assert_int_equal(image->n_sinks, 0);
+	policy_image_free(image);
+}
+
+/* Of a program with a digest, only that content; a role that names it, too, has its own. */
+static void programs_go_by_content(void **state)
+{
+	static const char text[] =
+		"version: 1\nmode: enforce\nstores: {ehr: {paths: [/srv/records]}}\nroles: {staff: "
+		"{programs: "
+		"[/usr/bin/restic]}}\ngrants: [{role: staff, store: ehr, access: [read]}]\ndeclassify:\n"
+		"  - {to: [/home]}\n"
+		"  - {to: [/home], programs: [{path: /usr/bin/restic, digest: "
+		"\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}]}\n";
+	struct policy *policy = checked(text, NULL, 0);
+	struct policy_image *image = NULL;
+
+	(void)state;
+	assert_int_equal(policy->findings.n, 1);
+	assert_int_equal(policy->findings.items[0].id, POLICY_PROGRAM_DIGEST);
+	assert_int_equal(policy_compile(policy, &image), 0);
+	policy_free(policy);
+	assert_int_equal(image->n_programs, 1);
+	assert_true(is_role(&image->programs[0].named, 0) &&
+		    is_role(&image->programs[0].named, sink_role(1)));
+	assert_true(is_role(&image->programs[0].found.roles, 0));
+	assert_false(is_role(&image->programs[0].found.roles, sink_role(1)));
+	assert_false(image_program_accepted(&image->programs[0]));
 	policy_image_free(image);
 }
 
@@ -163,7 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_of_all_files_add_up),  cmocka_unit_test(none_without_the_key),
 		cmocka_unit_test(a_wrong_program_is_not_any), cmocka_unit_test(the_store_is_named),
-		cmocka_unit_test(limits_hold_to_the_one),
+		cmocka_unit_test(limits_hold_to_the_one),     cmocka_unit_test(programs_go_by_content),
 	};
 
 	return cmocka_run_group_tests_name("policy declassify", tests, NULL, NULL);

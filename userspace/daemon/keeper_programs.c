@@ -2,6 +2,8 @@
 /* Programs and libraries that changed, and what the ledger says of them: see keeper.h. */
 #include "daemon/keeper.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +25,32 @@ static const char *reason_of(const struct image_program *program)
 	}
 }
 
+static bool has_role(const struct role_set *roles, const struct role_set *but, size_t role)
+{
+	return (roles->words[role / 64] & ~but->words[role / 64]) >> (role % 64) & 1;
+}
+
+/* Rules that declassify what the program writes are none of the policy's own roles, and have no names. */
+static void add_rule(struct buf *b, const struct policy_image *image, const struct image_sink *rule)
+{
+	const char *path = image->files[rule->file], *slash = strrchr(path, '/');
+	char text[NAME_MAX + 32];
+
+	snprintf(text, sizeof(text), "declassify (%s:%u)", slash ? slash + 1 : path, rule->line);
+	json_str(b, NULL, text);
+}
+
 static void add_roles(struct buf *b, const char *key, const struct policy_image *image,
 		      const struct role_set *roles, const struct role_set *but)
 {
 	json_open(b, key, '[');
 	for (size_t i = 0; i < image->n_roles && b->len < 32768; i++) {
-		if ((roles->words[i / 64] & ~but->words[i / 64]) >> (i % 64) & 1)
+		if (has_role(roles, but, i))
 			json_str(b, NULL, image->roles[i].name);
+	}
+	for (size_t i = 0; i < image->n_sinks && b->len < 32768; i++) {
+		if (!image->sinks[i].any_program && has_role(roles, but, sink_role(i)))
+			add_rule(b, image, &image->sinks[i]);
 	}
 	json_close(b, ']');
 }

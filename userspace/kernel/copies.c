@@ -43,8 +43,6 @@ static int put_sink(struct kernel *k, const struct image_sink *sink, uint32_t sl
 
 	for (size_t i = 0; !err && i < sink->n_paths; i++)
 		err = put(k, sink->paths[i], OBJECT_SINK, slot, rule);
-	for (size_t i = 0; !err && i < sink->n_programs; i++)
-		err = put(k, sink->programs[i], OBJECT_SINK_PROGRAM, slot, rule);
 	return err;
 }
 
@@ -90,10 +88,10 @@ int kernel_fill_copies(struct kernel *k, const struct policy_image *image, uint3
 		err = put_services(k, slot);
 	for (size_t i = 0; !err && i < image->n_copy_paths; i++)
 		err = put(k, image->copy_paths[i], OBJECT_COPIES, slot, 0);
-	policy->sinks = 0;
+	policy->sinks = policy->sinks_by_role = 0;
 	for (size_t i = 0; !err && i < image->n_sinks; i++) {
 		err = put_sink(k, &image->sinks[i], slot, 1ull << i);
-		policy->sinks |= image->sinks[i].any_program ? 1ull << i : 0;
+		*(image->sinks[i].any_program ? &policy->sinks : &policy->sinks_by_role) |= 1ull << i;
 		policy->flows |= FLOW_SINKS;
 	}
 	return err;

@@ -24,18 +24,19 @@ struct policy *policy_new(void)
 	return policy;
 }
 
+static void free_programs(struct policy_program *programs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		policy_path_info_clear(&programs[i].info.path);
+		free(programs[i].digests);
+	}
+	free(programs);
+}
+
 static void free_role(struct policy_role *role)
 {
-	for (size_t i = 0; i < role->n_programs; i++) {
-		policy_path_info_clear(&role->programs[i].info.path);
-		free(role->programs[i].digests);
-	}
-	free(role->programs);
-	for (size_t i = 0; i < role->libraries.n; i++) {
-		policy_path_info_clear(&role->libraries.items[i].info.path);
-		free(role->libraries.items[i].digests);
-	}
-	free(role->libraries.items);
+	free_programs(role->programs, role->n_programs);
+	free_programs(role->libraries.items, role->libraries.n);
 	free(role->users.items);
 	free(role->groups.items);
 }
@@ -69,7 +70,7 @@ void policy_free(struct policy *policy)
 	free_paths(policy->copies.to, policy->copies.n_to);
 	for (size_t i = 0; i < policy->n_sinks; i++) {
 		free_paths(policy->sinks[i].to, policy->sinks[i].n_to);
-		free_paths(policy->sinks[i].programs, policy->sinks[i].n_programs);
+		free_programs(policy->sinks[i].programs, policy->sinks[i].n_programs);
 	}
 	free(policy->sinks);
 	for (size_t i = 0; i < policy->n_roles; i++)
@@ -168,19 +169,28 @@ static bool check_sink_limits(struct checker *ck)
 	return check_limit(ck, programs, POLICY_SINKS_MAX, "programs that declassify", program_at) && good;
 }
 
+/* Rules that declassify what some programs write take the place of roles: see sink_role. */
+static size_t roles_max(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_sinks; i++)
+		if (policy->sinks[i].programs_given)
+			return sink_role(0);
+	return ROLES_MAX;
+}
+
 static bool check_limits(struct checker *ck)
 {
 	const struct policy *policy = ck->policy;
 	struct policy_place at = {.file = POLICY_NO_FILE};
-	size_t paths = 0, n;
+	size_t paths = 0, n, roles = roles_max(policy);
 	bool good = true;
 
 	if (policy->n_stores > STORES_MAX)
 		at = policy->stores[STORES_MAX].name.at;
 	good &= check_limit(ck, policy->n_stores, STORES_MAX, "stores", at);
-	if (policy->n_roles > ROLES_MAX)
-		at = policy->roles[ROLES_MAX].name.at;
-	good &= check_limit(ck, policy->n_roles, ROLES_MAX, "roles", at);
+	if (policy->n_roles > roles)
+		at = policy->roles[roles].name.at;
+	good &= check_limit(ck, policy->n_roles, roles, "roles", at);
 	if (policy->n_grants > GRANTS_MAX)
 		at = policy->grants[GRANTS_MAX].at;
 	good &= check_limit(ck, policy->n_grants, GRANTS_MAX, "grants", at);

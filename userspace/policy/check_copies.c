@@ -4,7 +4,6 @@
  *
  * Any place will do, a system directory, too: nothing is guarded there. Called by policy_check.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "policy/check.h"
@@ -71,32 +70,6 @@ static void check_root(struct checker *ck, const struct policy_store_path *path)
 			       "directories or files that take no records, such as /var/log");
 }
 
-/* The kernel knows a program that declassifies by its executable alone. */
-static void check_sink_program(struct checker *ck, struct policy_store_path *path)
-{
-	const struct policy_resolver *resolver = ck->env->resolver;
-	struct policy_program program = {.word = path->word};
-	int rc = resolver->program(resolver->ctx, path->word.text, &program.info);
-
-	if (rc == -ENOMEM) {
-		ck->findings->failed = true;
-		return;
-	}
-	if (rc < 0) {
-		check_report_file(ck, &program, "program", rc);
-		return;
-	}
-	path->info = program.info.path;
-	path->resolved = true;
-	if (program.info.content.script)
-		finding_expect(finding_add(ck->findings, POLICY_PROGRAM_SCRIPT, path->word.at,
-					   "the script \"%s\" declassifies nothing: its interpreter writes",
-					   path->word.text),
-			       "a program that is no script");
-	else
-		check_judge_program(ck, &program);
-}
-
 void check_declassify(struct checker *ck)
 {
 	for (size_t i = 0; i < ck->policy->n_sinks; i++) {
@@ -107,7 +80,5 @@ void check_declassify(struct checker *ck)
 			if (sink->to[k].resolved)
 				check_root(ck, &sink->to[k]);
 		}
-		for (size_t k = 0; k < sink->n_programs; k++)
-			check_sink_program(ck, &sink->programs[k]);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Holds the programs of the roles against the host: are they there, can they be run, is their content one that
- * the policy accepts.
+ * Holds the programs of the roles, and of rules that declassify, against the host: are they there, can they be run, is
+ * their content one that the policy accepts.
  *
  * Fills in what the compiler needs: inodes and digests. Called by check_roles.
  */
@@ -143,7 +143,7 @@ static void report_twice(struct checker *ck, const struct policy_program *first,
 {
 	struct policy_finding *finding =
 		finding_add(ck->findings, POLICY_DUPLICATE_PROGRAM, again->word.at,
-			    "the role has the program \"%s\" twice", again->word.text);
+			    "the program \"%s\" stands there twice", again->word.text);
 
 	finding_expect(finding, "all its digests in one list");
 	finding_other(finding, first->word.at);
@@ -201,6 +201,16 @@ static void check_sorted(struct checker *ck, struct policy_program **programs, s
 	}
 }
 
+static size_t add_all(struct policy_program **to, size_t n, struct policy_program *from, size_t n_from,
+		      size_t role)
+{
+	for (size_t k = 0; k < n_from; k++) {
+		to[n] = &from[k];
+		to[n++]->role = role;
+	}
+	return n;
+}
+
 void check_programs(struct checker *ck)
 {
 	struct policy *policy = ck->policy;
@@ -209,17 +219,18 @@ void check_programs(struct checker *ck)
 
 	for (size_t i = 0; i < policy->n_roles; i++)
 		total += policy->roles[i].n_programs;
+	for (size_t i = 0; i < policy->n_sinks; i++)
+		total += policy->sinks[i].n_programs;
 	programs = calloc(total + 1, sizeof(struct policy_program *));
 	if (!programs) {
 		ck->findings->failed = true;
 		return;
 	}
-	for (size_t i = 0; i < policy->n_roles; i++) {
-		for (size_t k = 0; k < policy->roles[i].n_programs; k++) {
-			programs[n] = &policy->roles[i].programs[k];
-			programs[n++]->role = i;
-		}
-	}
+	for (size_t i = 0; i < policy->n_roles; i++)
+		n = add_all(programs, n, policy->roles[i].programs, policy->roles[i].n_programs, i);
+	for (size_t i = 0; i < policy->n_sinks; i++)
+		n = add_all(programs, n, policy->sinks[i].programs, policy->sinks[i].n_programs,
+			    sink_role(i));
 	check_sorted(ck, programs, n);
 	free(programs);
 }

@@ -192,6 +192,14 @@ static int copy_roles(const struct policy *policy, struct policy_image *image)
 			set_role(&image->any_program, i);
 		set_role(&image->now, i);
 	}
+	/* Whoever runs the programs of a rule that declassifies has its role. */
+	for (size_t i = 0; i < policy->n_sinks; i++) {
+		if (!policy->sinks[i].programs_given)
+			continue;
+		set_role(&image->any_user, sink_role(i));
+		set_role(&image->any_group, sink_role(i));
+		set_role(&image->now, sink_role(i));
+	}
 	return 0;
 }
 

@@ -45,18 +45,13 @@ int image_build_sinks(const struct policy *policy, struct policy_image *image)
 		to->file = from->at.file;
 		to->line = from->at.line;
 		rc = image_copy_paths(from->to, from->n_to, &to->paths, &to->n_paths);
-		if (rc == 0)
-			rc = image_copy_paths(from->programs, from->n_programs, &to->programs,
-					      &to->n_programs);
 	}
 	return rc;
 }
 
 void image_free_sinks(struct policy_image *image)
 {
-	for (size_t i = 0; i < image->n_sinks; i++) {
+	for (size_t i = 0; i < image->n_sinks; i++)
 		image_free_paths(image->sinks[i].paths, image->sinks[i].n_paths);
-		image_free_paths(image->sinks[i].programs, image->sinks[i].n_programs);
-	}
 	free(image->sinks);
 }

@@ -70,7 +70,7 @@ struct program_found {
 
 struct image_program {	       /* sorted by path */
 	char *path;	       /* canonical */
-	struct role_set named; /* all roles that name it */
+	struct role_set named; /* all roles that name it, and rules that declassify: sink_role */
 	/* Of these: what they accept. Whatever lay there when the policy was loaded; what a package brought. */
 	struct role_set loaded;
 	struct role_set packaged;
@@ -140,10 +140,8 @@ struct image_endpoint { /* its index is that in endpoint_list */
 struct image_sink {   /* of `declassify`; its index is that of the bit in its mask */
 	char **paths; /* canonical */
 	size_t n_paths;
-	char **programs; /* canonical */
-	size_t n_programs;
-	bool any_program;
-	uint32_t file; /* index into files */
+	bool any_program; /* else those whose roles have sink_role */
+	uint32_t file;	  /* index into files */
 	uint32_t line;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The programs of an image, and which roles accept what lies under their paths.
+ * The programs of an image, those of rules that declassify among them, and which roles accept what lies under their paths.
  *
  * Pure. Called by policy_compile, and by the daemon when a program has changed.
  */
@@ -159,12 +159,25 @@ static const struct policy_program *list_of(const struct policy_role *role, bool
 	return libraries ? role->libraries.items : role->programs;
 }
 
+static int add_list(const struct policy_program *list, size_t n, size_t role, struct image_program *programs,
+		    size_t *n_programs)
+{
+	int err = 0;
+
+	for (size_t k = 0; k < n && !err; k++)
+		if (!list[k].directory)
+			err = add_program(&list[k], role, &programs[(*n_programs)++]);
+	return err;
+}
+
 static int build_list(const struct policy *policy, bool libraries, struct image_program **ret_programs,
 		      size_t *ret_n)
 {
-	size_t total = 0, n;
+	size_t total = 0, n, sinks = libraries ? 0 : policy->n_sinks;
 	int err = 0;
 
+	for (size_t i = 0; i < sinks; i++)
+		total += policy->sinks[i].n_programs;
 	for (size_t i = 0; i < policy->n_roles; i++) {
 		list_of(&policy->roles[i], libraries, &n);
 		total += n;
@@ -175,11 +188,11 @@ static int build_list(const struct policy *policy, bool libraries, struct image_
 	for (size_t i = 0; i < policy->n_roles && !err; i++) {
 		const struct policy_program *list = list_of(&policy->roles[i], libraries, &n);
 
-		for (size_t k = 0; k < n && !err; k++) {
-			if (!list[k].directory)
-				err = add_program(&list[k], i, &(*ret_programs)[(*ret_n)++]);
-		}
+		err = add_list(list, n, i, *ret_programs, ret_n);
 	}
+	for (size_t i = 0; i < sinks && !err; i++)
+		err = add_list(policy->sinks[i].programs, policy->sinks[i].n_programs, sink_role(i),
+			       *ret_programs, ret_n);
 	if (!err)
 		err = merge_programs(*ret_programs, ret_n);
 	for (size_t i = 0; i < *ret_n && !err; i++)

@@ -21,14 +21,14 @@
 
 #define POLICY_FILE_MAX	  (4u << 20) /* bytes of one file */
 #define POLICY_FILES_MAX  256
-#define POLICY_NAME_MAX	  63   /* bytes of a store's or role's name */
-#define POLICY_PATH_MAX	  4095 /* bytes */
-#define POLICY_PATHS_MAX  1024 /* of all stores */
-#define POLICY_WALLS_MAX  256  /* compartments */
-#define POLICY_COPIES_MAX 256  /* paths where copies may lie */
-#define POLICY_SINKS_MAX  256  /* paths of all rules that declassify, and as many programs */
-#define POLICY_WORD_MAX	  255  /* bytes of a purpose or a partner */
-#define POLICY_HOST_MAX	  253  /* bytes of a host's name (RFC 1035, 2.3.4) */
+#define POLICY_NAME_MAX	  63		/* bytes of a store's or role's name */
+#define POLICY_PATH_MAX	  4095		/* bytes */
+#define POLICY_PATHS_MAX  1024		/* of all stores */
+#define POLICY_WALLS_MAX  256		/* compartments */
+#define POLICY_COPIES_MAX 256		/* paths where copies may lie */
+#define POLICY_SINKS_MAX  SINK_PROGRAMS /* paths of all rules that declassify, and as many programs */
+#define POLICY_WORD_MAX	  255		/* bytes of a purpose or a partner */
+#define POLICY_HOST_MAX	  253		/* bytes of a host's name (RFC 1035, 2.3.4) */
 #define POLICY_DIR	  "/etc/muniment/policy.d"
 
 enum policy_class {
@@ -181,7 +181,7 @@ struct policy_sink {
 	struct policy_store_path *to; /* as with stores */
 	size_t n_to;
 	bool programs_given; /* else any program */
-	struct policy_store_path *programs;
+	struct policy_program *programs;
 	size_t n_programs;
 };
 

@@ -22,7 +22,7 @@ static void read_program(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_sink *sink = out;
 
-	read_further_path(rd, node, "the program", &sink->programs, &sink->n_programs);
+	read_further_program(rd, node, &sink->programs, &sink->n_programs);
 }
 
 static void read_programs(struct reader *rd, const struct ynode *node, void *out)

@@ -2,9 +2,10 @@
 /*
  * Reads a program that is written with the digests that it may have: {path: ..., digest: ...}.
  *
- * Called by the reader of roles (read_role.c).
+ * Called by the readers of roles (read_role.c), their libraries, and rules that declassify.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -109,4 +110,23 @@ void read_program_mapping(struct reader *rd, const struct ynode *node, struct po
 {
 	read_mapping(rd, node, "the program", program_keys, sizeof(program_keys) / sizeof(*program_keys),
 		     program);
+}
+
+void read_further_program(struct reader *rd, const struct ynode *node, struct policy_program **programs,
+			  size_t *n)
+{
+	struct policy_program program = {0}, *grown = NULL;
+
+	if (node->kind == YNODE_MAPPING)
+		read_program_mapping(rd, node, &program);
+	else
+		read_path(rd, node, "the program", &program.word);
+	if (program.word.text)
+		grown = read_grow(rd, *programs, *n, sizeof(*grown));
+	if (!grown) {
+		free(program.digests);
+		return;
+	}
+	*programs = grown;
+	grown[(*n)++] = program;
 }

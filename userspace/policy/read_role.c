@@ -95,23 +95,8 @@ static void read_groups(struct reader *rd, const struct ynode *node, void *out)
 static void read_program(struct reader *rd, const struct ynode *node, void *out)
 {
 	struct policy_role *role = out;
-	struct policy_program program = {0}, *programs;
 
-	if (node->kind == YNODE_MAPPING)
-		read_program_mapping(rd, node, &program);
-	else
-		read_path(rd, node, "the program", &program.word);
-	if (!program.word.text) {
-		free(program.digests);
-		return;
-	}
-	programs = read_grow(rd, role->programs, role->n_programs, sizeof(*programs));
-	if (!programs) {
-		free(program.digests);
-		return;
-	}
-	role->programs = programs;
-	programs[role->n_programs++] = program;
+	read_further_program(rd, node, &role->programs, &role->n_programs);
 }
 
 static void read_programs(struct reader *rd, const struct ynode *node, void *out)

@@ -115,7 +115,10 @@ void read_starttls(struct reader *rd, const struct ynode *node, void *out);
 void read_max(struct reader *rd, const struct ynode *node, void *out);
 void read_limits_end(struct reader *rd, const struct policy_agreement *agreement);
 
-/* A program as a mapping, {path: ..., digest: ...}; without word.text when there is no path. */
+/* A program more of an array, which grows: a path, or a mapping {path: ..., digest: ...}. */
+void read_further_program(struct reader *rd, const struct ynode *node, struct policy_program **programs,
+			  size_t *n);
+/* Such a mapping; without word.text when there is no path. */
 void read_program_mapping(struct reader *rd, const struct ynode *node, struct policy_program *program);
 
 /* What may be loaded into the programs of a role, out. */

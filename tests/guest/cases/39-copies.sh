@@ -19,6 +19,7 @@ chmod 1777 out work && chown -R daemon ehr research && chmod 777 ehr research &&
 cp /bin/bash server && chmod 755 server
 truncate -s 16M disk && mkfs.ext4 -q -F disk && mkdir mnt && mount -o loop disk mnt && chmod 1777 mnt
 echo "nothing" >early && chmod 666 early
+printf '#!/bin/bash\nread -r line <"$1" && echo "$line" >"$2"\n' >aggregate && chmod 755 aggregate
 far_start || { t_fail "a far side" "$(cat "$FAR/out")" && t_done; }
 
 policy() {
@@ -177,6 +178,20 @@ t_check "reload" "$MUNIMENT" reload --run "$M/run"
 t_check "where none should lie" as daemon cp "$R" out/alerted
 m_events
 m_entry "that is told" '.action_id == 3 and (.unmapped.muniment | .operations == ["copy"] and .reason == "copies" and .enforced == "allowed")'
+
+# What a program writes may be no copy: known as a role's is, so that a script is one, as long as it is what it was.
+policy "copies: {else: deny}
+declassify: [{to: [$CASE_DIR/out], programs: [$CASE_DIR/aggregate]}]"
+t_check "reload" "$MUNIMENT" reload --run "$M/run"
+t_check "a program that declassifies" as daemon "$CASE_DIR/aggregate" "$R" out/sum
+t_equal "what it writes is no copy" "$MARKER" "$(as news cat out/sum)"
+m_attack "elsewhere it declassifies nothing" "user=daemon operations=copy reason=copies" as daemon "$CASE_DIR/aggregate" "$R" work/sum
+m_attack "nor does its interpreter" "user=daemon operations=copy reason=copies" as daemon bash "$CASE_DIR/aggregate" "$R" out/other
+echo "exit 1" >>aggregate
+m_attack "nor what it is changed to" "user=daemon operations=copy reason=copies" as daemon "$CASE_DIR/aggregate" "$R" out/changed
+m_events
+m_entry "that it was declassified" '.file.path == "'"$CASE_DIR"'/out/sum" and .unmapped.muniment.declassified and .action_id == 1'
+m_entry "that it is refused" '.unmapped.muniment.refused == ["declassify (policy.yaml:16)"]'
 m_verify
 m_stop
 
