@@ -115,7 +115,8 @@ M_PASS=permitted
 permitted
 m_events
 t_equal "nobody else was refused anything" "" \
-	"$(m_flat | jq -c 'select(.wanted == "deny" and .user != "daemon") | {user, program, to, path, reason}')"
+	"$(m_flat | jq -c --arg daemon "${M_UID[daemon]}" 'select(.wanted == "deny" and .uid != $daemon) |
+		{uid, program, to, path, reason}')"
 m_verify
 m_stop
 services_stop
