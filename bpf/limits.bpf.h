@@ -26,8 +26,8 @@ __attribute__((noinline)) int limits__hinder(struct egress *e, struct agreement_
 		return 0;
 	if (!decide_tls(limits, e->shown, e->service))
 		return decide_tls_reason(e->shown);
-	if (!limits->max_bytes ||
-	    (volume__fits(limits, e->now_ns, e->bytes, &used) && e->mechanism != MECHANISM_CGROUP))
+	if (!limits->max_bytes || (volume__fits(limits, e->now_ns, e->bytes, &used) && !e->batch &&
+				   e->mechanism != MECHANISM_CGROUP))
 		return 0;
 	if (!e->why)
 		e->used = used;

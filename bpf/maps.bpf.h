@@ -191,6 +191,8 @@ struct egress {
 	u8 limited;	 /* the agreement counts what goes */
 	u8 limits;	 /* it has limits of some kind: each send is looked at */
 	u8 tells;	 /* what the connection has shown of TLS is to be on record */
+	u8 batch;	 /* more follows that nobody is asked about: see egress__is_batch */
+	u8 pad;
 };
 
 /* What a thread may do, as of an epoch. Void after commit_creds (epoch 0). */

@@ -160,19 +160,35 @@ static __always_inline int egress__passed(struct sock *sk, const struct egress *
 	return 0;
 }
 
+/*
+ * Is it sendmmsg? Of its messages that name one peer, the kernel asks about the first, and sends the rest if that went
+ * (____sys_sendmsg): how much that is nobody counts, so that such go nowhere where it matters.
+ */
+static __noinline bool egress__is_batch(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	u64 call = regs->orig_ax;
+
+	if (task->thread_info.status & TASK_COMPAT) /* or by socketcall */
+		return call == 345 || (call == 102 && (u32)regs->bx == 20);
+	return call == 307 || call == (538 | 0x40000000);
+}
+
 /* By a socket of the internet, or of whatever else is not of this host. message: NULL for pages of a file. */
 static __always_inline int egress__send_by(struct sock *sk, struct msghdr *message, u64 bytes, u32 mechanism,
 					   const struct egress_label *label)
 {
 	struct peer peer = {
 		.family = sk->__sk_common.skc_family, .type = sk->sk_type, .protocol = sk->sk_protocol};
-	bool internet = egress__is_internet(peer.family), named;
+	bool internet = egress__is_internet(peer.family), named, batch;
 	const void *name = message ? message->msg_name : NULL;
 	u32 size = message ? message->msg_namelen : 0;
 	struct egress *e;
 	u64 concerned;
 	u32 dns;
 
+	batch = name && egress__is_batch();
 	/* A stream that is connected goes where it is connected to, whatever the caller names. */
 	if (peer.type == SOCKET_STREAM && sk->__sk_common.skc_state != TCP_CLOSED)
 		name = NULL;
@@ -187,6 +203,8 @@ static __always_inline int egress__send_by(struct sock *sk, struct msghdr *messa
 	if (internet && egress__mark(sk, label->held, concerned))
 		return -EPERM;
 	dns = internet ? dns__ask(&peer, bytes) : DNS_NONE;
+	if (batch && dns == DNS_LISTED)
+		dns = DNS_BEYOND;
 	if (internet && egress__is_local(peer.address) && dns <= DNS_LISTED)
 		return 0;
 	e = egress__new(&peer, HOOK_SOCKET_SENDMSG, mechanism);
@@ -194,6 +212,7 @@ static __always_inline int egress__send_by(struct sock *sk, struct msghdr *messa
 		return -EPERM;
 	e->bytes = bytes;
 	e->dns = dns;
+	e->batch = batch;
 	e->cookie = sk->__sk_common.skc_cookie.counter;
 	if (internet)
 		limits__look(e, sk, message);
