@@ -11,7 +11,8 @@
 #
 # An agreement lets data go to 10.9.0.3 and fd09::3, by TCP to FAR_PORT, by UDP to UDP_PORT, and to 10.8.0.2, a host
 # between; 10.9.0.2, where everything else is sent, has one that is over and one for a role that no attack has, by TCP to
-# FAR_PORT, by UDP to ROLE_PORT.
+# FAR_PORT, by UDP to ROLE_PORT. By TLS, though, to 10.9.0.2 at 4431 to 4433 and 2525; and to names, which the daemon finds
+# where nobody is and resolvers lead to 10.9.0.2. Of these, 10.9.0.3, 10.9.0.4 (where nobody is) and fd09::3 are listed.
 
 # Below $M, what comes to the far side is not labelled.
 FAR=$M/far
@@ -43,8 +44,26 @@ make_between() {
 	ip link set tomid up && ip -n mid link set mid up && ip -n mid link set toface up && ip -n "$FAR_NS" link set frommid up
 }
 
+# Who answers on the far side beside the listener: resolvers, and servers of TLS, which keep what comes in $FAR/clear.
+start_servers() {
+	local file
+	printf '127.0.0.1 localhost\n10.9.0.7 lab.example.org\n203.0.113.9 outside.example.org\n' >"$EGRESS/hosts"
+	printf 'nameserver 10.9.0.2\noptions timeout:1 attempts:1\n' >"$EGRESS/resolv.conf"
+	echo "hosts: files dns" >"$EGRESS/nsswitch.conf"
+	for file in hosts resolv.conf nsswitch.conf; do
+		{ [[ -e /etc/$file ]] || : >"/etc/$file"; } && mount --bind "$EGRESS/$file" "/etc/$file" || return
+	done
+	printf '%s.example.org 10.9.0.2\n' lab outside other >"$EGRESS/table"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=lab -keyout "$EGRESS/pem" \
+		-out "$EGRESS/cert" 2>/dev/null && cat "$EGRESS/cert" >>"$EGRESS/pem" && : >"$FAR/clear" || return
+	nsenter --net="/run/netns/$FAR_NS" "$TREE/tests/guest/tls.py" serve "$FAR" "$EGRESS/pem" >>"$FAR/out" 2>&1 &
+	nsenter --net="/run/netns/$FAR_NS" "$TREE/tests/guest/names.py" serve "$EGRESS/table" 10.9.0.2 10.9.0.3 fd09::2 fd09::3 \
+		>>"$FAR/out" 2>&1 &
+	t_wait 60 test -e "$FAR/listens" && t_wait 60 test -e "$EGRESS/table.serves"
+}
+
 egress_start() {
-	make_egress_programs && far_start && make_between || return
+	make_egress_programs && far_start && make_between && start_servers || return
 	mkdir -p "$FAR/other" && nsenter --net="/run/netns/$FAR_NS" "$HELPERS/far" "$FAR/other" "$OTHER_PORT" >>"$FAR/out" 2>&1 &
 	t_wait 20 test -e "$FAR/other/ready" || return
 	ip route add 224.0.0.0/4 dev near
@@ -84,10 +103,15 @@ egress_policy() {
 	cat <<-END
 		  - {role: teller, store: ehr, access: [list, read]}
 		agreements:
+		  names: {stores: [ehr], to: ["lab.example.org:$FAR_PORT/tcp", "outside.example.org:$FAR_PORT/tcp"]}
+		  secured: {stores: [ehr], to: ["10.9.0.2:4431-4433", "10.9.0.2:2525/tcp"], tls: "1.2", starttls: [2525]}
+		  # The far side is on the same kernel: it holds what it has received, and answers.
+		  far: {stores: [ehr], to: [10.9.0.1, "[fd09::1]"]}
 		  lab: {stores: [ehr], to: ["10.9.0.3:$FAR_PORT/tcp", "[fd09::3]:$FAR_PORT/tcp", "10.9.0.3:$UDP_PORT/udp"]}
 		  between: {stores: [ehr], to: ["10.8.0.2"]}
 		  over: {stores: [ehr], to: ["10.9.0.0/24", "[fd09::]/64"], expires: 2020-01-01}
 		  others: {stores: [ehr], roles: [clinic], to: ["10.9.0.2:$FAR_PORT/tcp", "[fd09::2]:$FAR_PORT/tcp", "10.9.0.2:$ROLE_PORT/udp"]}
+		dns: {resolvers: [10.9.0.3, 10.9.0.4, "[fd09::3]"], max: 128B/week, answers: true}
 	END
 }
 
@@ -105,7 +129,7 @@ add_spoor() {
 look_for() {
 	rm -rf "$M/came" && mkdir "$M/came"
 	# shellcheck disable=SC2016  # variables of perl
-	"$CAT" "$FAR/frames" | perl -e 'undef $/; my $came = <STDIN>; open(F, "<", "$ARGV[0]/spoors") or die; for (split /\n/, <F>) {
+	"$CAT" "$FAR/frames" "$FAR/clear" | perl -e 'undef $/; my $came = <STDIN>; open(F, "<", "$ARGV[0]/spoors") or die; for (split /\n/, <F>) {
 		my ($name, $mark, $file) = split /\t/; if ($file && open(S, "<", $file)) { $mark = <S> }
 		if (index($came, $mark) >= 0) { mkdir("$ARGV[0]/came/$name") or die } }' "$M"
 }

@@ -6,6 +6,8 @@
  *	slip WAY FILE ADDRESS PORT AGREED AGREED-PORT [INTERFACE]	AGREED: whereto an agreement lets UDP go
  *
  *	mptcp, smc, udplite, deferred (TCP fast open by connect), broadcast, dns
+ *	dns-volume, dns-children, dns-stream, dns-many	many questions, the record in the last: by one process, by children of it,
+ *			over TCP, by one call	lookup		a name with it, by the C library
  *	sqpoll, uring-zc, vmsplice		by other calls
  *	thread		one thread reads, another sends
  *	unspec, again	connected to AGREED, to nowhere, and to ADDRESS; again: afterwards
@@ -27,6 +29,7 @@
 #include <linux/if_tun.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -131,6 +134,67 @@ static int by_question(void)
 	size += n + 5;
 	memcpy(bytes, question, size);
 	return datagram();
+}
+
+#define FILLERS 3 /* questions before the one that has the record */
+#define FILLER	60
+
+/* Sends so much; as dns-children has it, in a process of its own. */
+static int tell(int fd, const char *text, size_t n)
+{
+	pid_t child = strcmp(way, "dns-children") ? 0 : fork();
+	int status;
+
+	if (child > 0)
+		return waitpid(child, &status, 0) != child || status;
+	status = send(fd, text, n, MSG_NOSIGNAL) < 0 ? fail("send") : 0;
+	if (!strcmp(way, "dns-children"))
+		_exit(status);
+	return status;
+}
+
+/* Both at once, of which the first is short, and to a peer that they name: the kernel asks about the first. */
+static int tell_many(int fd, const char *filler)
+{
+	struct iovec parts[3] = {{(char *)filler, 1}, {(char *)filler, 2 * FILLER}, {bytes, size}};
+	struct mmsghdr messages[3];
+
+	memset(messages, 0, sizeof(messages));
+	for (int i = 0; i < 3; i++)
+		messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &parts[i], .msg_iovlen = 1};
+	return sendmmsg(fd, messages, 3, 0) < 3 ? fail("sendmmsg") : 0;
+}
+
+/* To a resolver, as if they were questions. */
+static int by_questions(void)
+{
+	int fd = socket(AF_INET, strcmp(way, "dns-stream") ? SOCK_DGRAM : SOCK_STREAM, 0);
+	char filler[2 * FILLER];
+
+	memset(filler, 'x', sizeof(filler));
+	if (take() || (strcmp(way, "dns-many") && connect_to(fd, &to)))
+		return fail("connect");
+	if (!strcmp(way, "dns-many"))
+		return tell_many(fd, filler);
+	for (int i = 0; i < FILLERS; i++)
+		tell(fd, filler, FILLER);
+	return tell(fd, bytes, size);
+}
+
+/* In hexadecimal digits, as names have few bytes. That nobody knows the name is no matter. */
+static int by_lookup(void)
+{
+	char name[ROOM] = "";
+	struct addrinfo *list;
+	size_t n = 0;
+
+	if (take())
+		return 1;
+	for (size_t i = 0; i < size && i < 100; i++)
+		n += (size_t)sprintf(name + n, i % 30 == 29 ? "%02x." : "%02x", (unsigned char)bytes[i]);
+	strcpy(name + n - (name[n - 1] == '.'), ".example.org");
+	return getaddrinfo(name, NULL, NULL, &list) ? fail("getaddrinfo") : 0;
 }
 
 /* --- other calls --- */
@@ -430,6 +494,11 @@ static const struct {
 	{"udplite", by_datagram},
 	{"broadcast", by_datagram},
 	{"dns", by_question},
+	{"dns-volume", by_questions},
+	{"dns-children", by_questions},
+	{"dns-stream", by_questions},
+	{"dns-many", by_questions},
+	{"lookup", by_lookup},
 	{"sqpoll", by_uring},
 	{"uring-zc", by_uring},
 	{"vmsplice", by_vmsplice},

@@ -65,8 +65,9 @@ def listen(address):
     if os.fork() == 0:
         while True:
             connection, _ = listener.accept()
-            while connection.recv(4096):
-                pass
+            with connection:
+                while connection.recv(4096):
+                    pass
 
 
 def serve(table, addresses):

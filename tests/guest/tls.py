@@ -46,8 +46,9 @@ def serve_one(connection, made, greets, directory):
     try:
         if greets:
             connection.sendall(b"220 lab.example.org\r\n")
-            while b"STARTTLS" not in connection.recv(4096):
-                pass
+            while b"STARTTLS" not in (said := connection.recv(4096)):
+                if not said:
+                    return
             connection.sendall(b"220 go ahead\r\n")
         keep(made.wrap_socket(connection, server_side=True), directory)
     except OSError as error:
