@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 # timeout: 300
 #
 # A store on each file system: ext4, xfs, a btrfs subvolume (whose neighbours number their inodes alike), tmpfs, and a
