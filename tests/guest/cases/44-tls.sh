@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 #
 # Agreements that want TLS, and agreements that let only so much go. Two hosts: this one, and a network namespace. Run by
 # tests/guest/run-in-guest.sh.
