@@ -65,9 +65,9 @@ static __always_inline void wire__know(u32 port)
 #define WIRE_PLACED 4096 /* so many packets' labels later none is pushed out of labels_by_packet yet */
 
 /* Was such a packet of the socket found to pass less than a second ago, and is its label in its place for sure? */
-static __always_inline bool wire__has_passed(const struct socket_label *label, u64 passed, u64 now)
+static __always_inline bool wire__has_passed(const struct socket_label *label, u64 passed)
 {
-	return label->passed == passed && now - label->passed_at < WIRE_PASSED &&
+	return label->passed == passed && bpf_jiffies64() - label->passed_at < WIRE_PASSED &&
 	       control.placed - label->passed_placed < WIRE_PLACED;
 }
 
@@ -135,14 +135,15 @@ static __noinline int wire__place(struct __sk_buff *skb, const struct packet *pa
 /* A packet of a socket that has sent data of stores. */
 static __always_inline int wire__check(struct __sk_buff *skb, struct socket_label *label, u32 shown)
 {
-	u64 passed, now = bpf_jiffies64(), placed = *(volatile u64 *)&control.placed;
 	struct packet packet = {};
+	u64 passed, placed;
 
 	if (packet__read(skb, &packet))
 		return 0;
 	passed = wire__summary_of(skb, &packet, label, shown);
-	if (!label->refused && wire__has_passed(label, passed, now))
+	if (!label->refused && wire__has_passed(label, passed))
 		return 1;
+	placed = *(volatile u64 *)&control.placed; /* before the label's place is looked at */
 	if (label->sent && wire__place(skb, &packet, label->sent))
 		return 0;
 	/* An address of loopback may be routed to another device. */
@@ -158,7 +159,7 @@ static __always_inline int wire__check(struct __sk_buff *skb, struct socket_labe
 		}
 	}
 	label->passed = 0;
-	label->passed_at = now;
+	label->passed_at = bpf_jiffies64();
 	label->passed_placed = placed;
 	label->passed = passed;
 	return 1;
@@ -193,6 +194,18 @@ static __noinline int wire__leaves_known(struct __sk_buff *skb)
 	return wire__check(skb, label, shown);
 }
 
+/* While some socket had no port as it sent, or answers of resolvers are looked at: it may be a question. */
+static __noinline int wire__leaves_watched(struct __sk_buff *skb)
+{
+	u64 wire = control.wire;
+
+	if (wire & WIRE_ANSWERS && answers__may_be(skb))
+		answers__leaves(skb);
+	if (!(wire & (WIRE_PORTLESS | WIRE_PORTLESS_STREAM)) && !wire__is_known(skb->local_port))
+		return 1;
+	return wire__leaves_known(skb);
+}
+
 /* 1: goes on, 0: dropped. Most sockets have sent no such data. */
 static __always_inline int wire__leaves(struct __sk_buff *skb)
 {
@@ -200,11 +213,9 @@ static __always_inline int wire__leaves(struct __sk_buff *skb)
 
 	if (!wire)
 		return 1;
-	if (wire & WIRE_ANSWERS && answers__may_be(skb))
-		answers__leaves(skb);
-	if (!(wire & (WIRE_PORTLESS | WIRE_PORTLESS_STREAM)) && !wire__is_known(skb->local_port))
-		return 1;
-	return wire__leaves_known(skb);
+	if (wire & (WIRE_PORTLESS | WIRE_PORTLESS_STREAM | WIRE_ANSWERS))
+		return wire__leaves_watched(skb);
+	return wire__is_known(skb->local_port) ? wire__leaves_known(skb) : 1;
 }
 
 /* A packet that may bear a label. */

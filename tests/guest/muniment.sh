@@ -31,6 +31,23 @@ m_policy() {
 	cat >"$M/policy.d/policy.yaml"
 }
 
+# A store `ehr` in $CASE_DIR/ehr, enforcing, that user daemon may read; what else the policy says is on standard input.
+m_policy_of_clinic() {
+	local more
+	more=$(cat)
+	m_policy <<END
+version: 1
+mode: enforce
+stores:
+  ehr: {paths: [$CASE_DIR/ehr], audit: required}
+roles:
+  clinic: {users: [daemon]}
+grants:
+  - {role: clinic, store: ehr, access: [list, read]}
+$more
+END
+}
+
 # m_policy_of PATH [LINE…]: a store `ehr` over PATH, enforcing, that user daemon may read and write.
 m_policy_of() {
 	m_policy <<END

@@ -29,15 +29,7 @@ for file in hosts resolv.conf nsswitch.conf; do
 done
 printf 'network,region\nfd09::3/128,DE\nfd09::2/128,US\n' >"$CASE_DIR/regions.csv"
 
-m_policy <<END
-version: 1
-mode: enforce
-stores:
-  ehr: {paths: [$CASE_DIR/ehr], audit: required}
-roles:
-  clinic: {users: [daemon]}
-grants:
-  - {role: clinic, store: ehr, access: [list, read]}
+m_policy_of_clinic <<END
 agreements:
   lab: {stores: [ehr], to: ["lab.example.org:$FAR_PORT/tcp"]}
   union: {stores: [ehr], to: ["[fd09::]/64:$FAR_PORT"], region: [EU]}

@@ -23,15 +23,7 @@ nsenter --net=/run/netns/far "$T" serve "$FAR" "$CASE_DIR/pem" 2>"$FAR/tls.log" 
 SERVER=$!
 t_wait 60 test -e "$FAR/listens" || t_fail "servers of TLS" "$(cat "$FAR/tls.log")"
 
-m_policy <<END
-version: 1
-mode: enforce
-stores:
-  ehr: {paths: [$CASE_DIR/ehr], audit: required}
-roles:
-  clinic: {users: [daemon]}
-grants:
-  - {role: clinic, store: ehr, access: [list, read]}
+m_policy_of_clinic <<END
 agreements:
   lab: {stores: [ehr], to: [10.9.0.3], tls: "1.2", starttls: [2525]}
   strict: {stores: [ehr], to: ["10.9.0.2:4431-4433", "10.9.0.2:443/udp"], tls: "1.3", quic: allow}

@@ -35,15 +35,7 @@ service_tls 4431 1.1
 service_tls 4432 1.2
 service_tls 4433 1.3
 
-m_policy <<END
-version: 1
-mode: enforce
-stores:
-  ehr: {paths: [$CASE_DIR/ehr], audit: required}
-roles:
-  clinic: {users: [daemon]}
-grants:
-  - {role: clinic, store: ehr, access: [list, read]}
+m_policy_of_clinic <<END
 agreements:
   plain: {stores: [ehr], to: ["10.9.0.3:$FAR_PORT", "10.9.0.3:8000/tcp", "10.9.0.3:8730/tcp"]}
   lab: {stores: [ehr], to: ["10.9.0.3:4431-4433/tcp"], tls: "1.2"}

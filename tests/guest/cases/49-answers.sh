@@ -47,15 +47,7 @@ rm -f "$TABLE.serves"
 t_wait 60 test -e "$TABLE.serves" || t_fail "a resolver on this host" "$(cat "$CASE_DIR/serve.log")"
 
 policy() {
-	m_policy <<END
-version: 1
-mode: enforce
-stores:
-  ehr: {paths: [$CASE_DIR/ehr], audit: required}
-roles:
-  clinic: {users: [daemon]}
-grants:
-  - {role: clinic, store: ehr, access: [list, read]}
+	m_policy_of_clinic <<END
 agreements:
   lab: {stores: [ehr], to: ["lab.example.org:$FAR_PORT", "alias.example.org:$FAR_PORT"]}
   others: {stores: [ehr], to: ["outside.example.org:$FAR_PORT", "liar.example.org:$FAR_PORT"]}
