@@ -76,6 +76,7 @@ static const struct fake_file {
 	{"/srv/dicom", NULL, 24, S_IFDIR | 0750, 0, false, NULL},
 	{"/srv/dicom/archive", NULL, 25, S_IFDIR | 0750, 0, false,
 	 "/"}, /* another file system, see fake_device */
+	{"/srv/overlaid", NULL, 80, S_IFDIR | 0750, 0, false, NULL}, /* see numbered_twice */
 	{"/srv/index.db", NULL, 26, S_IFREG | 0640, 0, false, NULL},
 	{"/srv/fifo", NULL, 27, S_IFIFO | 0640, 0, false, NULL},
 	{"/srv/departments/administration", NULL, 28, S_IFDIR | 0750, 0, false, NULL},
@@ -213,6 +214,7 @@ static inline int fake_path(void *ctx, const char *path, struct policy_path_info
 		info.uid = file->uid;
 		if (file->ino == 25) /* the archive is a file system of its own */
 			info.device = 8u << 20 | 2, info.dev = 2050;
+		info.numbered_twice = file->ino == 80;
 	}
 	rc = fake_fill(canonical, inside, &info);
 	if (rc == 0)

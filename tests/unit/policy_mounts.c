@@ -36,7 +36,8 @@ static bool write_map(const char *path, unsigned int id)
 /* Returns NULL, or why the scene cannot be set. */
 static const char *enter_namespaces(char *directory)
 {
-	static const char *const names[] = {"/a", "/a/sub", "/b", "/c", "/c/deep", "/c/deep/" ODD};
+	static const char *const names[] = {"/a", "/a/sub",   "/b",	 "/c", "/c/deep", "/c/deep/" ODD,
+					    "/d", "/d/upper", "/d/work", "/e", "/o"};
 	unsigned int uid = getuid(), gid = getgid();
 	char from[128], to[128];
 	int fd;
@@ -145,12 +146,48 @@ static void mounts_below_a_store_are_named(void **state)
 	assert_int_equal(findings_of(stores, POLICY_STORE_MOUNT), 0);
 }
 
+/* Findings about a store in an overlay whose lower layer is `lower`, with a file in it. The upper layer is in the first
+ * tmpfs. */
+static size_t findings_of_overlay(const char *lower, const char *more)
+{
+	char options[512], path[128], stores[256];
+	size_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/file", directory, lower);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(options, sizeof(options), "userxattr,lowerdir=%s/%s,upperdir=%s/d/upper,workdir=%s/d/work%s",
+		 directory, lower, directory, directory, more);
+	snprintf(path, sizeof(path), "%s/o", directory);
+	if (mount("none", path, "overlay", 0, options) < 0)
+		skip();
+	snprintf(stores, sizeof(stores), "  x: {paths: [%s/o]}\n", directory);
+	n = findings_of(stores, POLICY_STORE_OVERLAY);
+	assert_int_equal(umount(path), 0);
+	return n;
+}
+
+static void overlays_that_number_twice_are_named(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/e", directory);
+	assert_int_equal(findings_of_overlay("c", ""), 0); /* layers on one file system */
+	assert_int_equal(mount("none", path, "tmpfs", 0, NULL), 0);
+	assert_int_equal(findings_of_overlay("e", ",xino=off"), 1);
+	assert_int_equal(findings_of_overlay("e", ",xino=on"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inside_sees_through_bind_mounts),
 		cmocka_unit_test(bind_mounts_of_a_store_overlap),
 		cmocka_unit_test(mounts_below_a_store_are_named),
+		cmocka_unit_test(overlays_that_number_twice_are_named),
 	};
 	const char *why = enter_namespaces(directory);
 	int failed = 0;

@@ -10,6 +10,7 @@
 
 #include "base/args.h"
 #include "base/log.h"
+#include "base/overlay.h"
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/keeper.h"
@@ -144,6 +145,24 @@ static int check_key_place(const struct config *c)
 	return EXIT_USAGE;
 }
 
+/* What the kernel side guards for itself it knows by numbers of inodes, too. */
+static void warn_of_overlays(const struct config *c)
+{
+	const char *const own[] = {c->policy, c->ledger, c->key, c->run};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		char *path = realpath(own[i], NULL);
+
+		if (path && overlay_numbers_twice(path))
+			log_warn("%s lies on an overlay that numbers inodes twice: other files there may "
+				 "count as the "
+				 "monitor's own; give it a file system of its own, or mount the overlay "
+				 "with xino=on",
+				 own[i]);
+		free(path);
+	}
+}
+
 static int run(const struct config *c)
 {
 	struct signer signer = {.fd = -1};
@@ -153,6 +172,7 @@ static int run(const struct config *c)
 
 	if (status)
 		return status;
+	warn_of_overlays(c);
 	/* Before anything else is opened: the signer shall inherit nothing. */
 	if (signer_start(c->key, &signer))
 		return EXIT_CANNOT;

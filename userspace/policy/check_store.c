@@ -218,12 +218,25 @@ bool check_locate(struct checker *ck, struct policy_store_path *path, const char
 	return false;
 }
 
+static void check_numbers(struct checker *ck, const struct policy_store_path *path)
+{
+	if (path->info.numbered_twice)
+		finding_expect(
+			finding_add(ck->findings, POLICY_STORE_OVERLAY, path->word.at,
+				    "the store's path \"%s\" lies on an overlay that numbers inodes twice: "
+				    "another directory there may count as it",
+				    path->word.text),
+			"a file system of its own, or an overlay that is mounted with xino=on");
+}
+
 static void check_path(struct checker *ck, struct policy_store_path *path)
 {
 	/* A path that is unfit by itself takes no part in the comparisons: it would overlap with half the
 	 * others. */
 	path->resolved = check_locate(ck, path, "the store's path") && check_system(ck, path) &&
 			 check_protected(ck, path);
+	if (path->resolved)
+		check_numbers(ck, path);
 }
 
 static void check_pair(struct checker *ck, const struct policy_store *store,

@@ -70,6 +70,7 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(STORE_PROTECTED, "store-protected", ERROR)                                                         \
 	X(STORE_OVERLAP, "store-overlap", ERROR)                                                             \
 	X(STORE_MOUNT, "store-mount", WARNING)                                                               \
+	X(STORE_OVERLAY, "store-overlay", WARNING)                                                           \
 	X(COPIES_IN_STORE, "copies-in-store", WARNING)                                                       \
 	X(DECLASSIFY_IN_STORE, "declassify-in-store", WARNING)                                               \
 	X(DECLASSIFY_ROOT, "declassify-root", ERROR)                                                         \

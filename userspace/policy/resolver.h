@@ -28,6 +28,7 @@ struct policy_path_info {
 	uint64_t ino;
 	mode_t mode;
 	uid_t uid;
+	bool numbered_twice; /* see base/overlay.h */
 };
 
 struct policy_program_info {

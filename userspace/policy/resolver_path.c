@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/overlay.h"
 #include "policy/resolver_host.h"
 
 #define MOUNTINFO_MAX ((size_t)16 << 20)
@@ -180,6 +181,7 @@ int host_path(void *ctx, const char *path, struct policy_path_info *ret_info)
 		return rc;
 	}
 	take_stat(&info, &st);
+	info.numbered_twice = overlay_numbers_twice(info.canonical);
 	*ret_info = info;
 	return 0;
 }
