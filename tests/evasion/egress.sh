@@ -21,10 +21,22 @@ READER=$EGRESS/may/carry SENDS=$EGRESS/may/sends SLIP=$EGRESS/may/slip CAT=$EGRE
 FAR_TCP=tcp,10.9.0.2,$FAR_PORT FAR_UDP=udp,10.9.0.2,$FAR_PORT
 export READER SENDS SLIP CAT CARRY FAR_TCP FAR_UDP FAR_PORT OTHER_PORT UDP_PORT ROLE_PORT
 
-# Why the whole kind is not tried.
-egress_lacks() {
-	[[ $MECHANISM == tracing ]] && echo "labels through sockets need LSM or fmod_ret hooks"
+# On the machine itself: connections are refused in a cgroup of the suite's own. Nobody else sees its network namespaces.
+own_network() {
+	CGROUP=$CASE_DIR/cgroup/muniment-$$
+	mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up || exit 1
+	mkdir "$CASE_DIR/cgroup" && mount -t cgroup2 muniment-evasion "$CASE_DIR/cgroup" && mkdir "$CGROUP" &&
+		echo $$ >"$CGROUP/cgroup.procs" || exit 1
+	M_OPTIONS+=(--cgroup "$CGROUP")
 }
+
+leave_cgroup() {
+	local pid
+	while read -r pid; do
+		echo "$pid" >"$CASE_DIR/cgroup/cgroup.procs"
+	done <"$CGROUP/cgroup.procs"
+	rmdir "$CGROUP"
+} 2>/dev/null
 
 make_egress_programs() {
 	local name

@@ -58,7 +58,7 @@ static const char *way, *file, *interface;
 static char **rest;
 static struct sockaddr_in to, agreed;
 static char bytes[ROOM];
-static atomic_int over;
+static atomic_int over, about; /* of the race: it is at an end, and has begun */
 static size_t size;
 
 static int fail(const char *what)
@@ -293,8 +293,10 @@ static int by_cork(void)
 
 static void *connect_about(void *context)
 {
-	for (unsigned i = 0; !atomic_load(&over); i++)
+	for (unsigned i = 0; !atomic_load(&over); i++) {
 		connect_to(*(int *)context, i & 1 ? &to : &agreed);
+		atomic_store(&about, i > 0);
+	}
 	return NULL;
 }
 
@@ -305,6 +307,8 @@ static int by_race(void)
 
 	if (take() || pthread_create(&flipper, NULL, connect_about, &fd))
 		return fail("pthread_create");
+	while (!atomic_load(&about))
+		sched_yield();
 	for (int i = 0; i < RACES && refused < REFUSALS; i++) {
 		if (send(fd, bytes, size, 0) < 0 && errno == EPERM && refused++ == 0)
 			fail("send");

@@ -5,6 +5,10 @@
 
 DIRECT='connect and send, by whatever call' CONNECTED='a connection from before the reading'
 DATAGRAMS='UDP, DNS and other datagrams' PACKETS='ICMP, raw and packet sockets' ASIDE='an agreed peer as a pretext'
+# With `tracing` a cgroup's programs decide, and only when somebody connects or names a receiver.
+CONNECTS='missed: with tracing only connecting, and datagrams to who is named, are asked about'
+FOLLOWED='missed: with tracing labels pass on by fork and exec only'
+TRACED+=([$DIRECT]=prevented [$CONNECTED]=$CONNECTS [$DATAGRAMS]=prevented [$PACKETS]=$CONNECTS [$ASIDE]=prevented)
 PAGES='by the time that its caller is killed the packet has been dropped: no hook decides on pages there'
 
 # sent WAY [ADDRESS [PORT]]
@@ -21,7 +25,7 @@ attack_out-tcp6() { sent tcp fd09::2; }
 evade out-mapped egress "$DIRECT" 'the same to an address of IPv4 in one of IPv6'
 attack_out-mapped() { sent tcp ::ffff:10.9.0.2; }
 
-evade out-answer egress "$DIRECT" 'listens, and answers the far side' who=root
+evade out-answer egress "$DIRECT" 'listens, and answers the far side' who=root tracing="$CONNECTS"
 attack_out-answer() {
 	local server status
 	sent answer - 4100 &
@@ -101,7 +105,7 @@ attack_out-udp6() { sent udp fd09::2; }
 evade out-udp-mapped egress "$DATAGRAMS" 'to an address of IPv4 in one of IPv6' who=user
 attack_out-udp-mapped() { sent udp ::ffff:10.9.0.2; }
 
-evade out-udp-connected egress "$DATAGRAMS" 'connected before the reading'
+evade out-udp-connected egress "$DATAGRAMS" 'connected before the reading' tracing="$CONNECTS"
 attack_out-udp-connected() { sent udp-connected; }
 
 evade out-udplite egress "$DATAGRAMS" UDP-Lite needs=needs_udplite
@@ -141,7 +145,7 @@ attack_out-other-protocol() { sent udp 10.9.0.3; }
 evade out-other-protocol6 egress "$ASIDE" 'the same by IPv6' who=user
 attack_out-other-protocol6() { sent udp fd09::3; }
 
-evade out-unspec egress "$ASIDE" 'connected to it, to nowhere, then elsewhere'
+evade out-unspec egress "$ASIDE" 'connected to it, to nowhere, then elsewhere' tracing="$CONNECTS"
 attack_out-unspec() { slipped unspec; }
 
 evade out-again egress "$ASIDE" 'the same by TCP when it has read'
@@ -152,17 +156,17 @@ attack_out-aside() { slipped aside; }
 
 DROPPED='unrecorded: the packet is dropped as it leaves, as its receiver is none that the sender named'
 
-evade out-cork egress "$ASIDE" 'a datagram begun for another' all="$DROPPED"
+evade out-cork egress "$ASIDE" 'a datagram begun for another' all="$DROPPED" tracing="$CONNECTS"
 attack_out-cork() { slipped cork; }
 
 evade out-cork-role egress "$ASIDE" 'a datagram begun for whom another role has an agreement with' \
-	all='unrecorded: the packet is dropped on its way, and counted'
+	all='unrecorded: the packet is dropped on its way, and counted' tracing="$CONNECTS"
 attack_out-cork-role() { slipped cork 10.9.0.2 "$ROLE_PORT"; }
 
 evade out-role egress "$ASIDE" 'UDP to whom another role has an agreement with' who=user
 attack_out-role() { sent udp 10.9.0.2 "$ROLE_PORT"; }
 
-evade out-route egress "$ASIDE" 'a source route by another' who=root all="$DROPPED"
+evade out-route egress "$ASIDE" 'a source route by another' who=root all="$DROPPED" tracing="$CONNECTS"
 attack_out-route() { slipped route; }
 
 # The agreed one is the host between: what goes there does not come to the far side.

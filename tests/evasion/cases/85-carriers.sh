@@ -7,6 +7,9 @@
 RELAYS='loopback proxies and tunnels' LOCAL='UNIX sockets to a helper' PASSED='descriptors passed to a helper'
 PIPES='pipes, FIFOs and terminals' MEMORY='shared memory' QUEUES='message queues and keys' FILES='copies in files'
 DEVICES='other devices and families' ARGUMENTS='programs and their arguments'
+for line in "$RELAYS" "$LOCAL" "$PASSED" "$PIPES" "$MEMORY" "$QUEUES" "$FILES" "$DEVICES" "$ARGUMENTS"; do
+	TRACED[$line]=$FOLLOWED
+done
 
 # hop FROM TO [WORD…]: a process of the helper's program that passes things on.
 declare -a HOPS=()
@@ -134,7 +137,7 @@ passed() {
 	wait "${HOPS[0]}"
 }
 
-evade passed-record egress "$PASSED" 'the open record' entry='operations=read reason=*'
+evade passed-record egress "$PASSED" 'the open record' entry='operations=read reason=*' tracing=stopped
 attack_passed-record() { passed file; }
 
 evade passed-pipe egress "$PASSED" 'a pipe, before it writes the record there'
@@ -253,10 +256,11 @@ attack_posix-queue() { tell "mq,/$I" && "$CARRY" pass "mq,/$I" "$FAR_UDP"; }
 evade sysv-queue egress "$QUEUES" 'a queue of System V'
 attack_sysv-queue() { by_number msg; }
 
-evade key egress "$QUEUES" 'a key of the user'"'"'s keyring'
+evade key egress "$QUEUES" 'a key of the user'"'"'s keyring' native='keyrings are the machine'"'"'s'
 attack_key() { tell "key,$I" && "$CARRY" pass "key,$I" "$FAR_UDP"; }
 
-evade kernel-log egress "$QUEUES" 'the kernel'"'"'s log' who=root entry='operations=write reason=not_agreed'
+evade kernel-log egress "$QUEUES" 'the kernel'"'"'s log' who=root entry='operations=write reason=not_agreed' \
+	native='the log is the machine'"'"'s'
 attack_kernel-log() { "$CAT" "$R" >/dev/kmsg && dmesg | grep -F "$MARK" | "$CARRY" pass - "$FAR_UDP"; }
 
 # --- files ---
@@ -281,7 +285,7 @@ attack_noted() { : >note && tell xattr,note && "$CARRY" pass xattr,note "$FAR_UD
 
 # --- programs ---
 
-evade executed egress "$ARGUMENTS" 'another program, executed with the data as a variable'
+evade executed egress "$ARGUMENTS" 'another program, executed with the data as a variable' tracing=prevented
 attack_executed() { "$SLIP" exec "$R" - - - - "$CARRY" pass env,RECORD "$FAR_UDP"; }
 
 # A process that has the record as its name: HELD_PID.
@@ -353,7 +357,8 @@ attack_tun() {
 }
 
 evade routed-loopback egress "$DEVICES" 'an address of loopback that is routed to the far side' who=root \
-	all='unrecorded: the packet is dropped on its way, and counted'
+	all='unrecorded: the packet is dropped on its way, and counted' \
+	tracing='missed: with tracing no packets are looked at'
 attack_routed-loopback() {
 	local status
 	ip route add unicast 127.9.9.9/32 dev near src 10.9.0.1 table local &&
