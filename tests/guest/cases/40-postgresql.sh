@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
-# runs-on: 6.12/lsm
+# runs-on: all
 #
 # PostgreSQL 15 on an enforcing store: initdb and pgbench run with no denial and every data file's open in the ledger;
 # intruders get no byte of a heap file. Run by tests/guest/run-in-guest.sh.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 #
 # Copies by what they would lie on: removable media, file systems of the network and of user space, disks in clear, and
 # layers of these. Run by tests/guest/run-in-guest.sh.
