@@ -5,7 +5,7 @@
  *
  *	slip WAY FILE ADDRESS PORT AGREED AGREED-PORT [INTERFACE]	AGREED: whereto an agreement lets UDP go
  *
- *	mptcp, smc, udplite, deferred (TCP fast open by connect), broadcast, dns
+ *	mptcp, smc, sctp, udplite, deferred (TCP fast open by connect), broadcast, dns
  *	dns-volume, dns-children, dns-stream, dns-many	many questions, the record in the last: by one process, by children of it,
  *			over TCP, by one call	lookup		a name with it, by the C library
  *	sqpoll, uring-zc, vmsplice		by other calls
@@ -106,7 +106,8 @@ static int connected_before(int family, int protocol)
 static int by_stream(void)
 {
 	int family = strcmp(way, "smc") ? AF_INET : 43;
-	int fd = connected_before(family, strcmp(way, "mptcp") ? 0 : 262);
+	int protocol = !strcmp(way, "mptcp") ? 262 : !strcmp(way, "sctp") ? IPPROTO_SCTP : 0;
+	int fd = connected_before(family, protocol);
 
 	return fd < 0 || write(fd, bytes, size) < 0 ? fail("write") : 0;
 }
@@ -494,6 +495,7 @@ static const struct {
 } ways[] = {
 	{"mptcp", by_stream},
 	{"smc", by_stream},
+	{"sctp", by_stream},
 	{"deferred", by_stream},
 	{"udplite", by_datagram},
 	{"broadcast", by_datagram},

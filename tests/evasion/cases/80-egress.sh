@@ -92,6 +92,22 @@ evade out-mptcp egress "$CONNECTED" 'Multipath TCP' needs=needs_mptcp
 needs_mptcp() { needs_socket 2 1 262 mptcp; }
 attack_out-mptcp() { slipped mptcp; }
 
+evade out-sctp egress "$CONNECTED" SCTP who=root needs=needs_sctp
+needs_sctp() { needs_socket 2 1 132 sctp; }
+attack_out-sctp() {
+	local server status
+	# shellcheck disable=SC2016  # of perl
+	nsenter --net="/run/netns/$FAR_NS" perl -MSocket -e 'socket(S, AF_INET, SOCK_STREAM, 132) and bind(S, sockaddr_in($ARGV[0], INADDR_ANY)) and
+		listen(S, 1) and accept(C, S) and sysread(C, $_, 4096)' "$FAR_PORT" &
+	server=$!
+	soon nsenter --net="/run/netns/$FAR_NS" grep -qw "$FAR_PORT" /proc/net/sctp/eps
+	slipped sctp
+	status=$?
+	((status == 0)) || kill "$server" 2>/dev/null
+	wait "$server"
+	return "$status"
+}
+
 evade out-smc egress "$CONNECTED" 'SMC, which falls back to TCP' needs=needs_smc
 needs_smc() { needs_socket 43 1 0 smc; }
 attack_out-smc() { slipped smc; }

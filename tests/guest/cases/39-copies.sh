@@ -94,6 +94,10 @@ make_copied_again() {
 	as daemon cp "$R" "$1.first" && as daemon cp "$1.first" "$1"
 }
 
+make_script() {
+	: >"$1" && chmod 777 "$1" && as daemon sh -c 'read -r record <"$1" && printf "#!/bin/sh\necho %s\n" "$record" >"$2"' sh "$R" "$1"
+}
+
 # A reader that had the file open before anything was written to it.
 read_before() {
 	local copy=$CASE_DIR/out/open.$M_PASS
@@ -110,6 +114,8 @@ copies() {
 	done
 	m_attack "cp, and root" "user=root $TELLS=ehr path=$CASE_DIR/out/cp.$M_PASS" copy_and_read cp cat
 	m_attack "tee, and who made it" "user=news $TELLS=ehr path=$CASE_DIR/out/tee.$M_PASS" copy_and_read tee as news cat
+	m_attack "run as a program" "user=news operations=execute reason=not_granted flags=path_outside,copy store=ehr" \
+		copy_and_read script as news
 	m_attack "open before" "user=news $TELLS=ehr hook=file_permission" read_before
 	m_attack "into another store" "user=games operations=read reason=not_granted flags=copy store=ehr" sh_copy_within
 	m_attack "a copy, and out of the host" "user=daemon operations=send reason=not_agreed" copy_and_send
