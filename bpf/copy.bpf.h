@@ -260,7 +260,7 @@ static __always_inline u32 copy__sink(struct dentry *dentry, u32 slot, u32 *ret_
 	return walk.sinks ? egress__lowest(walk.sinks) + 1 : 0;
 }
 
-/* The same about a pipe or terminal, which is no place to lie in. */
+/* The same about a pipe, a terminal or a shared mapping, whoever writes there later, whatever it holds by then. */
 static __noinline u32 copy__is_declassified(struct dentry *dentry, u64 epoch, u32 mechanism)
 {
 	u32 slot = epoch_slot(epoch), named;

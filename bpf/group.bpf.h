@@ -204,6 +204,14 @@ __attribute__((noinline)) int group__see(u64 key, u64 other)
 	return 1;
 }
 
+/* What was seen last by who shares the memory `key`, of as much as there is room for. A global function: verified once. */
+__attribute__((noinline)) u64 group__seen_last(u64 key)
+{
+	struct memory_group *group = group__find(group__top(key));
+
+	return group ? group->reads[GROUP_READS - 1] : 0;
+}
+
 /* What one held and saw is the other's, to which it points by now. */
 static __always_inline void group__move(u64 key, const struct memory_group *group, u64 to)
 {

@@ -66,7 +66,7 @@ static __always_inline int memory__protect(struct vm_area_struct *area, unsigned
 	if (!file)
 		return 0;
 	if (prot & PROT_WRITE && memory__is_shared(area))
-		shared__write(file);
+		shared__write(file, mechanism);
 	if (!(prot & PROT_EXEC))
 		return 0;
 	err = access__use(file, MAY_EXEC, mechanism, HOOK_FILE_MPROTECT);

@@ -46,19 +46,29 @@ static __noinline u64 shared__enter(struct task_struct *task)
 	return key;
 }
 
-/* The current process maps the file of that key, and can write there if `writes`; key 0: no file, its children will share it.
- * Services that everybody talks to share with nobody, as they take no label. A global function: verified once. */
-__attribute__((noinline)) int shared__join(u64 key, u32 writes)
+enum shared_how {
+	SHARED_SEEN = 0, /* only read */
+	SHARED_WRITTEN = 1,
+	/* Written, but by a rule what this program writes there is no copy: as if only read. */
+	SHARED_DECLASSIFIED = 2,
+};
+
+/* The current process maps the file of that key. key 0: no file, its children will share it. Services that everybody talks to
+ * share with nobody, as they take no label. Of what is declassified, files for which there is no room become one with the last
+ * that is seen, never with who maps them. A global function: verified once. */
+__attribute__((noinline)) int shared__join(u64 key, u32 how)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 memory = label__memory(task), mine;
 
 	if (label__is_service())
 		return 0;
-	if (key && !writes &&
+	if (key && how != SHARED_WRITTEN &&
 	    (!shared__note(label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE), memory) ||
 	     shared__counted(group__see(memory, key)) <= 0))
 		return 0;
+	if (how == SHARED_DECLASSIFIED)
+		return shared__counted(group__unite(group__seen_last(memory), key));
 	mine = shared__enter(task);
 	if (mine && key)
 		shared__counted(group__unite(mine, key));
@@ -77,7 +87,7 @@ static __noinline bool shared__is_nameless(struct file *file)
 		    file->f_inode->i_rdev != ZERO_DEVICE)
 			return false;
 	}
-	shared__join(0, 1);
+	shared__join(0, SHARED_WRITTEN);
 	return true;
 }
 
@@ -88,28 +98,38 @@ static __always_inline bool shared__is_written(struct inode *inode)
 	       inode->i_writecount.counter > 0;
 }
 
-/* A file outside every store is mapped to be shared, for writing if `writes`. */
-static __noinline int shared__map(struct file *file, u32 writes)
+/* It is mapped to be written by the current process. */
+static __always_inline u32 shared__how(struct file *file, u32 mechanism)
+{
+	u32 rule = unknown(copy__is_declassified(file->f_path.dentry, maps__epoch(), mechanism));
+
+	return rule ? SHARED_DECLASSIFIED : SHARED_WRITTEN;
+}
+
+/* A file outside every store is mapped to be shared; how: enum shared_how. The caller finds that out, as the chain of calls
+ * would be longer than Linux 6.1 allows else. */
+static __noinline int shared__map(struct file *file, u32 how)
 {
 	struct inode *inode = file->f_inode;
 	u64 key;
 
-	if (!copy__is_regular(inode) || !copy__keeps(inode) || (!writes && !shared__is_written(inode)))
+	if (!copy__is_regular(inode) || !copy__keeps(inode) ||
+	    (how == SHARED_SEEN && !shared__is_written(inode)))
 		return 0;
 	key = group__of_file(inode);
 	copy__note(inode);
 	group__anchor(key);
-	return shared__join(key, writes);
+	return shared__join(key, how);
 }
 
 /* What was mapped to be shared, and read, is about to be written. Nobody but who sees it knows its key, if it lies in no
  * store. */
-static __always_inline void shared__write(struct file *file)
+static __always_inline void shared__write(struct file *file, u32 mechanism)
 {
 	u64 key = group__of_file(file->f_inode);
 
 	if (group__find(key))
-		shared__join(key, 1);
+		shared__join(key, shared__how(file, mechanism));
 }
 
 /* The current process gets at another's memory, now and as long as it has a descriptor of that. */

@@ -227,7 +227,7 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 	}
 	err = copy__concerns(inode, mask, hook) ? copy__use(file, outside, mask, mechanism, hook) : 0;
 	if (hook == HOOK_MMAP_FILE && !err && outside && mask & (MAY_SEE | MAY_SHARE))
-		shared__map(file, mask & MAY_SHARE);
+		shared__map(file, mask & MAY_SHARE ? shared__how(file, mechanism) : SHARED_SEEN);
 	return err;
 }
 

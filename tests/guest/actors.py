@@ -5,7 +5,8 @@ Processes that share or pass on something, and of which one then reads a record:
 
 Each is named WAY.ROLE. Prints a line for each that is to hold the record's data by now, `+ NAME`, and for each that is not,
 `- NAME`; then waits until the file `go` is there. OTHER is a record that may not meet RECORD. Used by
-tests/guest/cases/42-carriers.sh; owns the files that begin with `a.` in its directory, and /dev/shm/a.*.
+tests/guest/cases/42-carriers.sh; owns the files that begin with `a.` in its directory, in ../shared and ../state, and
+/dev/shm/a.*. In ../python lies another program that does what this one's interpreter does.
 """
 import ctypes
 import mmap
@@ -16,6 +17,7 @@ import time
 import tty
 
 libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
 record, other = sys.argv[1:3]
 SYS_ADD_KEY, SYS_KEYCTL, KEYCTL_READ, SESSION_KEYRING = 248, 250, 11, -3
 
@@ -84,14 +86,18 @@ def bystander(ready, turn):
     time.sleep(0.5)
 
 
-def mapped(name, write=True, then=holder, size=4096):
-    """Maps /dev/shm/a.NAME, or a file of that name with a slash, and goes on."""
+def mapped(name, write=True, then=holder, size=4096, later=False):
+    """Maps /dev/shm/a.NAME, or a file of that name with a slash, and goes on. later: to be read, and then to be written."""
     def function(ready, turn):
         path = name if "/" in name else "/dev/shm/a." + name
         fd = os.open(path, os.O_RDWR if write else os.O_RDONLY)
-        protection = mmap.PROT_READ | (mmap.PROT_WRITE if write else 0)
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if write and not later else 0)
         area = mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=protection)
         os.close(fd)
+        if later:
+            at = libc.mmap(None, ctypes.c_size_t(size), 1, 1, os.open(path, os.O_RDWR), ctypes.c_long(0))
+            if libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(size), 3):
+                raise OSError(ctypes.get_errno(), "mprotect")
         then(ready, turn)
         area[0]
     return function
@@ -106,7 +112,7 @@ def several(*names, then=bystander):
 
 def shm(*names):
     for name in names:
-        with open(f"/dev/shm/a.{name}", "wb") as f:
+        with open(name if "/" in name else f"/dev/shm/a.{name}", "wb") as f:
             f.truncate(4096)
 
 
@@ -148,13 +154,46 @@ def posix(p):
 
 
 def files(p):
-    with open("a.file", "wb") as f:
-        f.truncate(4096)
+    shm("../shared/a.file")
     library = os.path.realpath("/lib/x86_64-linux-gnu/libc.so.6")
-    p.actor("holder", mapped("./a.file", then=mapped(library, write=False)), True)
-    p.actor("writer", mapped("./a.file", then=bystander), True)
-    p.actor("reader", mapped("./a.file", write=False, then=bystander), True)
+    p.actor("holder", mapped("../shared/a.file", then=mapped(library, write=False)), True)
+    p.actor("writer", mapped("../shared/a.file", then=bystander), True)
+    p.actor("reader", mapped("../shared/a.file", write=False, then=bystander), True)
     p.actor("library", mapped(library, write=False, then=bystander), False)
+
+
+def stranger_of(p, role, path, reads):
+    """A program that no rule names maps the file to write, and reads the record if `reads`."""
+    def function(ready, turn):
+        os.execv("../python", ["python", "-c", "import ctypes, mmap, os, sys, time\n"
+                 "way, me, path, record, reads = sys.argv[1:]\n"
+                 "ctypes.CDLL(None).prctl(15, me.encode(), 0, 0, 0)\n"
+                 "area = mmap.mmap(os.open(path, os.O_RDWR), 4096)\n"
+                 "open(f'a.{me}.ready', 'w').close()\n"
+                 "while not os.path.exists(f'a.{way}.turn'): time.sleep(0.02)\n"
+                 "open(record, 'rb').read() if reads else time.sleep(0.5)\n"
+                 "open(f'a.{me}.done', 'w').close()\n"
+                 "while not os.path.exists('go'): time.sleep(0.02)",
+                 p.way, f"{p.way}.{role}", path, record, "1" if reads else ""])
+    p.actor(role, function, reads)
+
+
+def state(p):
+    """What this program writes in ../state is no copy; what others write there is."""
+    one, two, three = (f"../state/a.{name}" for name in ("one", "two", "three"))
+    many = [f"../state/a.{i}" for i in range(9)]
+    shm(one, two, three, *many)
+    p.actor("holder", mapped(one), True)
+    p.actor("writer", mapped(one, then=bystander), False)
+    p.actor("reader", mapped(one, write=False, then=bystander), False)
+    stranger_of(p, "other", one, False)
+    p.actor("later", mapped(two, later=True), True)
+    p.actor("second", mapped(two, then=bystander), False)
+    stranger_of(p, "alien", three, True)
+    p.actor("sees", mapped(three, then=bystander), True)
+    p.actor("many", several(*many, then=holder), True)
+    p.actor("ninth", mapped(many[8], then=bystander), False)
+    p.actor("first", mapped(many[0], then=bystander), False)
 
 
 def terminal(p):
@@ -306,7 +345,7 @@ def declassified(p):
 
 # Short names, as a process's has 15 bytes.
 ways = {"anon": anonymous, "posix": posix, "files": files, "tty": terminal, "queue": queues, "key": keys,
-        "apart": refused, "free": declassified}
+        "apart": refused, "free": declassified, "state": state}
 for name in sys.argv[3:]:
     play = Play(name)
     ways[name](play)
