@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 9
+#define MUNIMENT_ABI_VERSION 10
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX     64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -517,6 +517,7 @@ struct process_label {
 	__u64 serves; /* whose data it serves to others under its own rules: what it connects to is decided like the rest */
 	__u64 memory; /* address of its mm_struct, if another process sees that, or what it maps; else 0 */
 	__u64 dns; /* its account with resolvers, which it shares with its children: see dns.bpf.h; 0: none yet */
+	__u64 told; /* of what it holds only by that memory, what user space was told */
 };
 
 /* Memory that more than one process sees, by its key: see bpf/group.bpf.h. */

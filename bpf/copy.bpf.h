@@ -315,6 +315,7 @@ static __noinline int copy__judge(struct inode *inode, struct dentry *dentry, st
 
 	if (!maps__speaks())
 		return 0;
+	pass__settle();
 	actor__granted(epoch, access.slot, 0, mechanism);
 	store = copy__about(label, access.slot, writes ? NULL : &served);
 	if (store >= STORES_MAX)

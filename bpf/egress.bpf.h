@@ -334,6 +334,7 @@ static __always_inline int egress__decide_all(struct egress *e, u64 label)
 
 	if (!maps__speaks())
 		return 0;
+	pass__settle();
 	e->slot = epoch_slot(epoch);
 	e->label = label;
 	e->actor = actor__granted(epoch, e->slot, 0, e->mechanism) >> 16;

@@ -68,6 +68,7 @@ static __always_inline int flow__fill(u64 carrier, u64 stores)
 	int err;
 
 	__sync_fetch_and_add(&control.carriers, 1); /* before the label, which nobody looks for without */
+	pass__settle();
 	pass__give(&carrier);
 	err = group__grow(&labels_by_carrier, &carrier, stores);
 	if (err != GROUP_NEW)

@@ -9,6 +9,10 @@
 #ifndef MUNIMENT_GROUP_BPF_H
 #define MUNIMENT_GROUP_BPF_H
 
+/* Who passed what on to whom: pass.bpf.h. */
+int pass__give(const u64 *object);
+int pass__relay(u64 from, u64 to);
+
 /* What they hold together, by the key that others point to; and, with GROUP_SERVED in it, what they serve. Nothing is looked
  * for unless control.memories says so. */
 struct {
@@ -105,7 +109,7 @@ static __always_inline u64 group__label(u64 top)
 __attribute__((noinline)) int group__add(u64 key, u64 stores, u64 served)
 {
 	struct memory_group *group;
-	u64 before, at;
+	u64 before, at, number;
 
 	served = served ? GROUP_SERVED : 0;
 	if (!control.memories)
@@ -119,6 +123,9 @@ __attribute__((noinline)) int group__add(u64 key, u64 stores, u64 served)
 					     1); /* the file is asked about: see copy__find */
 		if (before && !served && stores & ~before)
 			maps__new_epoch(); /* what they write to is decided anew: see copy.bpf.h */
+		number = pass_memory(key);
+		if (!served && stores & ~before)
+			pass__give(&number);
 		if (group__grow(&labels_by_memory, &at, stores) < 0)
 			return -ENOMEM;
 		group = group__find(key);
@@ -143,26 +150,31 @@ static __always_inline void group__forget(u64 key)
 	bpf_map_delete_elem(&labels_by_memory, &served);
 }
 
-/* What those hold who share that memory, and what they see of others', which they hold from then on. */
+/* Who shares the memory `key` sees `other`, whose data it holds from then on. */
+static __always_inline u64 group__hear(u64 key, u64 held, u64 other)
+{
+	u64 more = group__label(other) & ~held;
+
+	if (!more)
+		return 0;
+	group__grow(&labels_by_memory, &key, more);
+	pass__relay(pass_memory(other), pass_memory(key));
+	return more;
+}
+
+/* What those hold who share that memory, and what they see of others'. */
 __attribute__((noinline)) u64 group__holds(u64 key)
 {
 	struct memory_group *group;
-	u64 *label, others = 0;
+	u64 held;
 
 	key = group__top(key);
 	group = group__find(key);
+	held = group__label(key);
 	for (int i = 0; group && i < GROUP_READS; i++)
 		if (group->reads[i])
-			others |= group__label(group__top(group->reads[i]));
-	label = bpf_map_lookup_elem(&labels_by_memory, &key);
-	if (!label) {
-		if (others)
-			bpf_map_update_elem(&labels_by_memory, &key, &others, BPF_NOEXIST);
-		return others;
-	}
-	if (others & ~*label)
-		__sync_fetch_and_or(label, others);
-	return *label | others;
+			held |= group__hear(key, held, group__top(group->reads[i]));
+	return held;
 }
 
 /* One that points to it, or a file that can be mapped, is gone: so is it with the last. */
@@ -215,10 +227,12 @@ __attribute__((noinline)) u64 group__seen_last(u64 key)
 /* What one held and saw is the other's, to which it points by now. */
 static __always_inline void group__move(u64 key, const struct memory_group *group, u64 to)
 {
-	u64 label = group__label(key);
+	u64 label = group__label(key), more = label & ~group__label(to);
 
 	if (label)
 		group__add(to, label, 0);
+	if (more) /* not by who lets them meet */
+		pass__relay(pass_memory(key), pass_memory(to));
 	label = group__label(key ^ GROUP_SERVED);
 	if (label)
 		group__add(to, label, 1);

@@ -11,10 +11,9 @@
 #define CLONE_THREAD 0x10000
 
 /* Who passed what on to whom: pass.bpf.h. */
-int pass__give(const u64 *object);
 int pass__take(u64 label, u32 how, const u64 *object, u32 refused);
 static __noinline int pass__between(struct task_struct *from, struct task_struct *to, u64 label, u32 how);
-static __noinline int pass__share(u64 label);
+int pass__settle(void);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -147,13 +146,10 @@ static __always_inline void label__keep(struct task_struct *task, u32 store, u64
 		kept->granted[store] |= GRANTED_LABELLED;
 }
 
-/* It has come to hold what it read, and so have those that hold it with it. */
-static __always_inline int label__tell_read(struct task_struct *task, const struct process_label *label,
-					    u64 more)
+/* It has come to hold what it read, and so has who traces it. Those that hold it with it are told of when that counts. */
+static __always_inline int label__tell_read(struct task_struct *task, u64 more)
 {
 	pass__take(more, PASS_READ, NULL, 0);
-	if (label->memory)
-		pass__share(more);
 	if (task->ptrace)
 		pass__between(task, task->parent, more, PASS_TRACE);
 	return 0;
@@ -207,10 +203,12 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 		return 0;
 	}
 	reason = label__try(label, rules);
+	if (reason == REASON_COMPARTMENT)
+		pass__settle();
 	if (reason)
 		return reason;
 	if (more)
-		label__tell_read(task, label, more);
+		label__tell_read(task, more);
 	if (task->ptrace && label__add(task->parent, rules->label)) /* who traces it reads along */
 		return REASON_UNLABELLED;
 	if (!rules->apart)
@@ -313,6 +311,7 @@ static __always_inline void label__exec(void)
 
 	if (!stores && !serves)
 		return;
+	pass__settle(); /* while it has that memory */
 	mine = bpf_task_storage_get(&labels_by_process, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!mine) {
 		count(COUNTER_NO_CACHE);
@@ -390,6 +389,7 @@ static __noinline int label__meet(struct task_struct *task, struct meeting *meet
 	meeting->store = STORE_NONE;
 	if (mine == its)
 		return 0;
+	pass__settle();
 	label__judge(meeting, mine | its);
 	if (its & ~mine)
 		pass__between(task, me, its & ~mine, PASS_MEMORY | meeting->enforces << 31);
@@ -437,6 +437,8 @@ static __noinline int label__take(u64 label, struct meeting *meeting)
 	if (!(label & ~mine) || label__is_service())
 		return 0;
 	label__judge(meeting, mine | label);
+	if (meeting->store != STORE_NONE)
+		pass__settle();
 	pass__take(label & ~mine, meeting->how, &meeting->object, meeting->enforces);
 	if (meeting->enforces)
 		return 0;

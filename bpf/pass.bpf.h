@@ -157,12 +157,26 @@ static __noinline int pass__between(struct task_struct *from, struct task_struct
 	return 0;
 }
 
-/* What the current process has read, its parent holds, too, if the parent lent it its memory (vfork). */
-static __noinline int pass__share(u64 label)
+/*
+ * What the current process holds by memory that it shares, it came to hold when somebody else did, without a hook of its own:
+ * that is told when it counts, before a decision about what the process holds, or what it passes on itself. A global function:
+ * verified once.
+ */
+__attribute__((noinline)) int pass__settle(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *parent = task->real_parent;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct process_label *label = control.memories ? label__find(task, 0) : NULL;
+	u64 memory = label ? label->memory : 0, top, more, object;
 
-	return parent->mm == task->mm ? pass__between(task, parent, label, PASS_SHARED) : 0;
+	if (!memory)
+		return 0;
+	more = group__holds(memory) & ~(label->stores | label->told);
+	if (!more)
+		return 0;
+	__sync_fetch_and_or(&label->told, more);
+	top = group__top(memory);
+	object = pass_memory(top);
+	return pass__take(more, top & GROUP_ADDRESS ? PASS_SHARED : PASS_MAPPING, &object, 0);
 }
 
 /* The current process has made another, which has its number by now. */
@@ -171,8 +185,10 @@ static __always_inline void pass__fork(struct task_struct *child)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 label = label__of(task) | label__served(task);
 
-	if (label && child->tgid != task->tgid)
-		pass__between(task, child, label, PASS_FORK);
+	if (!label || child->tgid == task->tgid)
+		return;
+	pass__settle();
+	pass__between(task, child, label, PASS_FORK);
 }
 
 #endif

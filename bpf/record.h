@@ -105,9 +105,9 @@ enum pass_how {
 	PASS_FILE = 6,	   /* a copy */
 	PASS_MEMORY = 7,   /* one got at the other's: ptrace, process_vm_readv, /proc/PID/mem … */
 	PASS_TRACE = 8,	   /* it traces who read a record */
-	PASS_SHARED = 9,   /* they share their memory, though they are not threads of one process */
+	PASS_SHARED = 9,   /* they share all their memory, though they are no threads of one process */
 	PASS_TERMINAL = 10,
-	PASS_MAPPING = 11, /* memory that both have mapped */
+	PASS_MAPPING = 11, /* memory that both have mapped; as PASS_SHARED told when it first counts */
 	PASS_QUEUE = 12,   /* of messages */
 	PASS_KEY = 13,	   /* the kernel's keyrings */
 	PASS_OTHER = 14,
@@ -146,6 +146,9 @@ struct record_pass {
 #define PASS_MIX	     0x9e3779b97f4a7c15ull
 #define pass_mix(hash, word) (((hash) ^ (hash) >> 29 ^ (word)) * PASS_MIX)
 #define pass_packet(hash)    ((hash) >> 8 | 0x20ull << 56)
+
+/* Of memory that processes share, by its key: see bpf/group.bpf.h. */
+#define pass_memory(key) ((key) >> 8 | 0x40ull << 56)
 
 static inline __u64 pass_file(const struct object_id *id)
 {

@@ -61,6 +61,7 @@ static __always_inline int egress__mark(struct sock *sk, u64 held, u64 concerned
 	control.ports[0] = 1; /* what a packet's receiver knows of its port while he is not connected */
 	egress__watch(WIRE_SENT);
 	if (held & ~label->sent) {
+		pass__settle();
 		number = pass_sent(sk->__sk_common.skc_cookie.counter);
 		pass__give(&number);
 		__sync_fetch_and_or(&label->sent, held);

@@ -70,6 +70,7 @@ static __noinline int socket__give(struct sock *to)
 	if (!(mine & ~label->holds))
 		return 0;
 	cookie = to->__sk_common.skc_cookie.counter;
+	pass__settle();
 	pass__give(&cookie);
 	__sync_fetch_and_or(&label->holds, mine);
 	return 0;

@@ -139,7 +139,7 @@ int kernel_clear_label(struct kernel *k, uint32_t tgid, uint64_t *ret_label)
 		*ret_label = label.stores;
 		err = clear_shared(k, label.memory, ret_label);
 	}
-	label.stores = label.serves = 0;
+	label.stores = label.serves = label.told = 0;
 	if (!err)
 		err = bpf_map_update_elem(fd, &process, &label, BPF_EXIST);
 	close(process);

@@ -15,6 +15,7 @@
 
 R=$CASE_DIR/ehr/record A=$CASE_DIR/research/record STEPS=$HELPERS/steps RELAY=$HELPERS/relay
 FAR_UDP=udp:10.9.0.2:$FAR_PORT M_SINK=$M
+mountpoint -q /dev/shm || { mkdir -p /dev/shm && mount -t tmpfs -o mode=1777 shm /dev/shm; }
 mkdir ehr research work && echo "$MARKER" >"$R" && echo "of research" >"$A" && chown -R daemon ehr research
 chmod 1777 work . && echo 0 >/proc/sys/kernel/yama/ptrace_scope
 far_start || { t_fail "a far side" "$(cat "$FAR/out")" && t_done; }
@@ -104,6 +105,22 @@ m_now && from=$M_NOW
 as daemon sh -c 'read -r x <"$1"; exec "$0" /etc/hostname "$2"' "$RELAY" "$R" "$FAR_UDP" 2>/dev/null
 t_chains "and who executes another program" "$(sent_by daemon "$from")" "ehr sh:read relay:exec $R"
 
+# By memory that they share: who sleeps with an open connection has made no call since the reader came.
+for way in file posix memfd sysv anon; do
+	m_now && from=$M_NOW
+	far_sees 1 "$MARKER" as daemon python3 "$TREE/tests/guest/shares.py" "$way" "$R" "$CASE_DIR/work/$way" 10.9.0.2 "$FAR_PORT" >"$M/said"
+	t_equal "who shares memory cannot send what another read: $way" "send Operation not permitted" "$(<"$M/said")"
+	t_chains "the entry names the reader: $way" ".class_uid == 4001 and .actor.process.name == \"sender\" and .time >= $from" \
+		"ehr reader:read sender:mapping $R"
+	t_chains "so does that of a copy: $way" ".unmapped.muniment.operations == [\"copy\"] and .file.path == \"$CASE_DIR/work/$way\"" \
+		"ehr reader:read sender:mapping $R"
+done
+
+# A child that borrows its parent's memory.
+m_now && from=$M_NOW
+as daemon "$STEPS" child take "$R" become "$RELAY" /etc/hostname "$FAR_UDP" 2>/dev/null
+t_chains "who lent its memory to the reader" "$(sent_by daemon "$from")" "ehr steps:read steps:shared_memory relay:exec $R"
+
 # What may not meet.
 m_now && from=$M_NOW
 { as daemon cat "$R" && sleep 1; } | { sleep 0.5 && as daemon "$STEPS" take "$A" slurp; } 2>/dev/null
@@ -130,6 +147,7 @@ t_check "flows are told" "$MUNIMENT" flows "$M/ledger"
 "$MUNIMENT" flows --svg "$M/map.svg" "$M/ledger" >"$M/flows"
 t_equal "each hop of the first" "ehr denied send" \
 	"$(sed -n "s/^\([a-z]*\) *\([a-z]*\) *\([a-z]*\) .*cat -pipe> gzip -pipe> relay -unix_socket> relay *10.9.0.2:$FAR_PORT\$/\1 \2 \3/p" "$M/flows")"
+t_check "and the way by shared memory" grep -q 'python3[.0-9]* -mapping> python3' "$M/flows"
 t_check "and the map of them" grep -q '>gzip</text>' "$M/map.svg"
 t_equal "JSON has them" "lab" "$("$MUNIMENT" flows --json --verdict allowed "$M/ledger" |
 	jq -r '[.flows[] | select(.kind == "send") | .agreement] | unique | join(" ")')"
