@@ -427,13 +427,18 @@ static __noinline bool label__is_service(void)
 	return bpf_map_lookup_elem(&stores_by_object, &key);
 }
 
-/* The current process comes to hold what something else does, or may not. 0, or -ENOMEM. */
+/*
+ * The current process comes to hold what something else does, or may not. 0, or -ENOMEM. Not what it serves: it answers with
+ * that by its own rules, whoever brought it. (Else a client that holds records would make a database hold its own, and
+ * with it all that shares its memory or asks it.)
+ */
 static __noinline int label__take(u64 label, struct meeting *meeting)
 {
 	struct task_struct *me = bpf_get_current_task_btf();
 	u64 mine = label__of(me);
 
 	meeting->store = STORE_NONE;
+	label &= ~label__served(me);
 	if (!(label & ~mine) || label__is_service())
 		return 0;
 	label__judge(meeting, mine | label);
