@@ -132,6 +132,18 @@ static __noinline int wire__place(struct __sk_buff *skb, const struct packet *pa
 	return 0;
 }
 
+/*
+ * Does it go to a resolver that the policy lists? Such take no label by what they are asked, which was counted as it was sent:
+ * else one on this host would soon hold what anybody does, and so would whoever asks it.
+ */
+static __noinline bool wire__asks(const struct packet *packet)
+{
+	u32 slot = epoch_slot(maps__epoch());
+
+	return (packet->to_port == PORT_DNS || packet->to_port == PORT_DNS_TLS) &&
+	       control.slots[slot & 1].flows & FLOW_DNS && dns__is_listed(packet->to, packet->to_port, slot);
+}
+
 /* A packet of a socket that has sent data of stores. */
 static __always_inline int wire__check(struct __sk_buff *skb, struct socket_label *label, u32 shown)
 {
@@ -144,7 +156,7 @@ static __always_inline int wire__check(struct __sk_buff *skb, struct socket_labe
 	if (!label->refused && wire__has_passed(label, passed))
 		return 1;
 	placed = *(volatile u64 *)&control.placed; /* before the label's place is looked at */
-	if (label->sent && wire__place(skb, &packet, label->sent))
+	if (label->sent && !wire__asks(&packet) && wire__place(skb, &packet, label->sent))
 		return 0;
 	/* An address of loopback may be routed to another device. */
 	if (!egress__is_local(packet.to) || skb->ifindex != LOOPBACK_IFINDEX) {
