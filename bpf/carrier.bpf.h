@@ -138,7 +138,21 @@ static __always_inline void carrier__forked(struct task_struct *child)
 		flow__fill(to, label);
 }
 
-/* They have been read in /proc. */
+/*
+ * They are about to be read in /proc: only who holds what they may hold is shown them. ps and pgrep read those of every process,
+ * whatever they print, and would hold all that anybody does, as would whoever sees what they print; they do without where they
+ * may not. No entry: nothing of a store was asked for. 0 or -EACCES.
+ */
+static __noinline int carrier__hides(struct file *file)
+{
+	u64 label = flow__label((u64)file->private_data);
+
+	if (!label || !maps__speaks())
+		return 0;
+	return label & ~label__of(bpf_get_current_task_btf()) && !label__is_service() ? -EACCES : 0;
+}
+
+/* They have been read in /proc, where nothing hid them. */
 static __always_inline void carrier__variables(struct file *file)
 {
 	u64 label = control.carriers ? flow__label((u64)file->private_data) : 0;

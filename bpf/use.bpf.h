@@ -214,6 +214,9 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 
 	if (err < 0)
 		return err;
+	if (control.carriers && hook == HOOK_FILE_PERMISSION && mask & MAY_READ &&
+	    inode->i_sb->s_magic == PROC_SUPER_MAGIC)
+		return carrier__hides(file);
 	if (err == ACCESS_ROUTINE ||
 	    (err == ACCESS_PLAIN && hook == HOOK_FILE_PERMISSION && !(mask & MAY_WRITE)))
 		return 0;

