@@ -6,11 +6,18 @@
 # grant. Sourced by tests/ordinary/cases/*.sh after tests/guest/lib.sh and tests/guest/muniment.sh, and owns nothing.
 
 # shellcheck disable=SC2034  # of muniment.sh
-M_PROTECT=enforce
+M_PROTECT=enforce M_SINK=$M
 
 # The guest is no container: its services may start, and it has a runlevel.
 rm -f /usr/sbin/policy-rc.d
 export RUNLEVEL=2 PREVLEVEL=N
+
+# The guest's root is an overlay, of whose upper layer no path tells: what the policy names is to lie elsewhere, with what is
+# there (README, of places on an overlay).
+for place in /var/log /srv /home; do
+	mkdir -p "/run/${place##*/}" && mount -t tmpfs -o mode=755 none "/run/${place##*/}" && cp -a "$place/." "/run/${place##*/}/" &&
+		mount --move "/run/${place##*/}" "$place"
+done
 
 # o_needs PROGRAM…: without them, the case is skipped.
 o_needs() {
@@ -31,7 +38,29 @@ o_example() {
 		shift
 	done
 	sed "${options[@]}" "$TREE/policies/$name" | m_policy
+}
+
+# o_policy_of_flows [PATH…]: beside the case's policy, that data of its stores goes nowhere but where it is agreed on, and that
+# copies lie nowhere but in these places.
+o_policy_of_flows() {
+	local stores policy=$M/policy.d/policy.yaml places
+	places=$(printf ', %s' "$@")
+	stores=$(sed -n '/^stores:/,/^[a-z]*:/s/^  \([a-z][a-z-]*\):.*/\1/p' "$policy" | paste -sd , | sed 's/,/, /g')
+	mkdir -p /srv/work && touch /run/utmp
+	{
+		printf '%s\n' 'version: 1' 'agreements:' "  lab: {stores: [$stores], to: [\"192.0.2.0/24:443/tcp\"], tls: \"1.2\"}" \
+			"  exchange: {stores: [$stores], to: [198.51.100.7], max: 50MiB/day}" \
+			"copies: {to: [/srv/work${*:+$places}], removable: deny, network: deny, else: deny}" \
+			'declassify: [{to: [/var/log, /run/utmp]}]'
+		grep -q '^dns:' "$policy" || echo 'dns: {resolvers: [127.0.0.53], max: 64KiB/hour}'
+	} >"$M/policy.d/flows.yaml"
+}
+
+# o_start [PATH…]: the monitor starts, with the case's policy and that of flows.
+o_start() {
+	o_policy_of_flows "$@"
 	t_check "the policy enforces and has no finding" o_good_policy
+	m_start
 }
 
 o_good_policy() {
@@ -42,13 +71,14 @@ o_good_policy() {
 	[[ $findings == "policy OK:"* && $findings != *$'\n'* ]]
 }
 
-# o_work NAME COMMAND…: a piece of the work. Its output goes to $O_OUTPUT; if it fails, so does this, and the denials so far
-# are shown.
+# o_work NAME COMMAND…: a piece of the work. Its output goes to $O_OUTPUT (by a file, as m_run's); if it fails, so does this, and
+# the denials so far are shown.
 o_work() {
 	local name=$1 status from=$SECONDS
 	shift
-	O_OUTPUT=$("$@" 2>&1 </dev/null)
+	("$@") >"$M/output" 2>&1 </dev/null
 	status=$?
+	O_OUTPUT=$(<"$M/output")
 	if ((status == 0)); then
 		t_ok "$name"
 	else
@@ -67,6 +97,11 @@ o_denials() {
 		enforced: .unmapped.muniment.enforced}' | sort | uniq -c | sort -rn | head -n 40
 }
 
+# Who holds records now, and of which store.
+o_holders() {
+	"$MUNIMENT" labels --json --run "$M/run" | jq -r '.processes[] | "\(.name) by \(.user // .uid): \(.stores | join(", "))"'
+}
+
 o_is_settled() {
 	m_status_is '.ledger.entries == .ledger.committed'
 }
@@ -78,6 +113,7 @@ o_no_denials() {
 	m_entries >"$M/work.json"
 	t_equal "nothing was denied" "" "$(o_denials <"$M/work.json")"
 	t_equal "the kernel side counts no denial and no loss" "0 0" "$(m_status | jq -r '"\(.counters.denials) \(.counters.lost)"')"
+	t_equal "nobody is left who holds records" "" "$(o_holders)"
 	t_equal "no entry says that any was lost" "" \
 		"$(jq -c 'select(.unmapped.muniment.kind == "loss" or .unmapped.muniment.kind == "missed_runs")' "$M/work.json")"
 	t_equal "the work is in the ledger" yes \

@@ -121,7 +121,7 @@ m_policy_of "$R"
 sed -i 's/access: .*/access: [list, read, write, create, delete, rename]}/' "$M/policy.d/policy.yaml"
 # Here admins load modules, which is an alert otherwise.
 echo "host: {modules: allow}" >>"$M/policy.d/policy.yaml"
-m_start
+o_start
 serve
 o_work "a package is installed" install 1.0
 o_work "it is upgraded" install 1.1

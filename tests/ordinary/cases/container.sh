@@ -126,6 +126,7 @@ grants:
   - {role: plain, store: plain, access: [list, read, write, create, delete, rename], serves: true}
   - {role: mapped, store: mapped, access: [list, read, write, create, delete, rename], serves: true}
 POLICY
+o_policy_of_flows # the policy has a finding: busybox runs whatever it is told
 m_start
 o_work "the first container" run plain host
 o_work "its users work" use plain

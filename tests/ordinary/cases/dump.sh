@@ -36,8 +36,9 @@ carry() {
 }
 
 t_check "a cluster" pg_create
+mkdir -m 700 carried && chown backup: carried
 o_example ehr-postgresql.yaml 's/restic/rsync/'
-m_start
+o_start "$CASE_DIR/carried"
 o_work "the service starts" pg_service start
 o_work "records" pg_records || exit
 SUM=$(pg_sum)
@@ -53,7 +54,6 @@ o_work "pg_dumpall" eval 'pg pg_dumpall --globals-only >globals.sql'
 t_equal "with the roles" 1 "$(grep -c 'CREATE ROLE doctor' globals.sql)"
 o_work "pg_basebackup" pg pg_basebackup -D "$B/base" -c fast -X stream --no-sync
 o_work "a dump is replaced" pg pg_dump -Fc -f "$B/ehr.dump" ehr
-mkdir -m 700 carried && chown backup: carried
 o_work "backups are carried off by another user" carry
 HEAP=$(pg_heap)
 o_work "the service stops" pg_service stop

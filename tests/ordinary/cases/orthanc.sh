@@ -119,7 +119,7 @@ t_check "pictures" pictures
 o_work "DICOM is made" make_dicom || exit
 t_check "the server's settings" settings
 o_example imaging-dicom.yaml
-m_start
+o_start
 o_work "the service starts" start || exit
 o_work "images are sent" send
 t_equal "they are there" 4 "$(rest instances | jq length)"

@@ -46,7 +46,7 @@ is_upgraded() {
 
 t_check "a cluster" pg_create
 o_example ehr-postgresql.yaml 's/restic/rsync/'
-m_start
+o_start
 o_work "the service starts" pg_service start
 o_work "records" pg_records || exit
 SUM=$(pg_sum) OLD=$(md5sum <"$PG/postgres") BEFORE=$(version)
