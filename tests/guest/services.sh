@@ -71,3 +71,38 @@ sends() {
 program_of() {
 	readlink -f "$(PATH=/usr/bin command -v "$1")"
 }
+
+# sshd_config NAME PORT PAM: in $CASE_DIR/sshd.NAME
+sshd_config() {
+	cat >"$CASE_DIR/sshd.$1" <<END
+Port $2
+HostKey $CASE_DIR/host-key
+AuthorizedKeysFile $CASE_DIR/authorized
+PidFile none
+UsePAM $3
+StrictModes no
+Subsystem sftp internal-sftp
+END
+}
+
+# ssh_prepare USER…: root and these log in to each other by a key, with $CASE_DIR/ssh.conf, where sshd has sshd.near (as hosts
+# have it) or sshd.far.
+ssh_prepare() {
+	local user
+	mkdir -p /run/sshd && sshd_config near 2222 yes && sshd_config far 22 no || return
+	ssh-keygen -q -t ed25519 -N '' -f host-key && ssh-keygen -q -t ed25519 -N '' -f key.root && cp key.root.pub authorized || return
+	for user in "$@"; do
+		chsh -s /bin/bash "$user" && install -m 600 -o "$user" key.root "key.$user" || return
+	done
+	cat >ssh.conf <<END
+Host *
+	IdentityFile $CASE_DIR/key.%u
+	IdentitiesOnly yes
+	StrictHostKeyChecking no
+	UserKnownHostsFile /dev/null
+	KexAlgorithms curve25519-sha256
+	LogLevel ERROR
+	BatchMode yes
+	ConnectTimeout 40
+END
+}

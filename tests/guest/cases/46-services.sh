@@ -24,39 +24,6 @@ services_start || { t_fail "a far side" "$(cat "$FAR/out")" && t_done; }
 
 # --- what there is ---
 
-# sshd_config NAME PORT PAM
-sshd_config() {
-	cat >"sshd.$1" <<END
-Port $2
-HostKey $CASE_DIR/host-key
-AuthorizedKeysFile $CASE_DIR/authorized
-PidFile none
-UsePAM $3
-StrictModes no
-Subsystem sftp internal-sftp
-END
-}
-
-ssh_prepare() {
-	local user
-	mkdir -p /run/sshd && sshd_config near 2222 yes && sshd_config far 22 no || return
-	ssh-keygen -q -t ed25519 -N '' -f host-key && ssh-keygen -q -t ed25519 -N '' -f key.root && cp key.root.pub authorized || return
-	for user in daemon games; do
-		chsh -s /bin/bash "$user" && install -m 600 -o "$user" key.root "key.$user" || return
-	done
-	cat >ssh.conf <<END
-Host *
-	IdentityFile $CASE_DIR/key.%u
-	IdentitiesOnly yes
-	StrictHostKeyChecking no
-	UserKnownHostsFile /dev/null
-	KexAlgorithms curve25519-sha256
-	LogLevel ERROR
-	BatchMode yes
-	ConnectTimeout 40
-END
-}
-
 smb_prepare() {
 	mkdir "$FAR/smb"
 	cat >smb.conf <<END
@@ -91,7 +58,7 @@ sql() {
 	as postgres psql -h "$SOCKET" -X -A -t -q -v ON_ERROR_STOP=1 -c "$1"
 }
 
-t_check "keys for ssh" ssh_prepare
+t_check "keys for ssh" ssh_prepare daemon games
 t_check "an account for SMB" smb_prepare
 t_check "a cluster of PostgreSQL" pg_prepare
 
