@@ -214,9 +214,6 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 
 	if (err < 0)
 		return err;
-	if (control.carriers && hook == HOOK_FILE_PERMISSION && mask & MAY_READ &&
-	    inode->i_sb->s_magic == PROC_SUPER_MAGIC)
-		return carrier__hides(file);
 	if (err == ACCESS_ROUTINE ||
 	    (err == ACCESS_PLAIN && hook == HOOK_FILE_PERMISSION && !(mask & MAY_WRITE)))
 		return 0;
@@ -227,6 +224,8 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 
 		if (carrier)
 			return access__use_carrier(file, carrier, mask, mechanism);
+		if (control.carriers && mask & MAY_READ && inode->i_sb->s_magic == PROC_SUPER_MAGIC)
+			return carrier__hides(file);
 	}
 	err = copy__concerns(inode, mask, hook) ? copy__use(file, outside, mask, mechanism, hook) : 0;
 	if (hook == HOOK_MMAP_FILE && !err && outside && mask & (MAY_SEE | MAY_SHARE))
