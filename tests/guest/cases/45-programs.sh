@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 # timeout: 540
 #
 # What people send with, as it is: without an agreement they send no byte of a record, with one they do, and whoever has

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs-on: 6.12/lsm
+# runs-on: all
 #
 # Agreements by name, where what a listed resolver answers a process counts for it (`dns: {answers: true}`): for nobody else,
 # for no longer than it holds, and not for what somebody else answers. Two hosts: this one, and a network namespace. Run by
