@@ -133,18 +133,19 @@ daemon_cpu() {
 
 # field NAME: MiB of a field of the daemon's /proc/PID/smaps_rollup, all processes.
 memory_of() {
-	awk -v name="$1:" '$1 == name { n += $2 } END { printf "%.1f", n / 1024 }' "$STATE/memory"
+	awk -v name="$1:" '$1 == name { n += $2 } END { printf "%.1f", n / 1024 }' <<<"$MEMORY"
 }
 
 # Rss counts the libraries that keeper and signer share once for each of them; Pss counts every page once.
-# $1: prefix of the results' names.
+# $1: prefix of the results' names. By a variable: a file that this shell writes when a workload has read records is a copy,
+# which it has no grant to read.
 report_memory() {
-	local pid
-	for pid in $(daemon_processes); do
+	local pid MEMORY
+	MEMORY=$(for pid in $(daemon_processes); do
 		echo "process $(tr '\0' ' ' <"/proc/$pid/comm")"
 		cat "/proc/$pid/smaps_rollup"
-	done >"$STATE/memory"
-	cp "$STATE/memory" "$OUT/memory"
+	done)
+	echo "$MEMORY" >"$OUT/memory"
 	result "$1.rss" "$(memory_of Rss)" MiB at-most 32
 	result "$1.pss" "$(memory_of Pss)" MiB
 	result "$1.anonymous" "$(memory_of Anonymous)" MiB
