@@ -273,6 +273,13 @@ static void test_hostile_and_unknown(void **state)
 	ASSERT_AT(json, "unmapped.muniment.store", "(unknown)");
 	ASSERT_AT(json, "unmapped.muniment.rule", "");
 	json_decref(json);
+	/* No program of ours makes such a one: of a copy, and of a library. Found by fuzz_record. */
+	a->policy_generation = 7;
+	a->store = STORE_LIBRARY;
+	a->detail = 0;
+	json = entry(NULL);
+	ASSERT_AT(json, "unmapped.muniment.role", "database");
+	json_decref(json);
 }
 
 static int set_up_copies(void **state)

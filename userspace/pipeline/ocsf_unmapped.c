@@ -148,7 +148,7 @@ static void add_copy(const struct record_access *a, struct buf *b)
 	json_close(b, ']');
 }
 
-/* What decided: a grant, an agreement, `copies`, a rule that declassifies, or the line that denies. */
+/* What decided: a grant, an agreement, `copies`, a rule that declassifies, or the line that denies; one, whatever the record. */
 static void add_rules(struct ocsf *o, const struct record_access *a, struct actor *actor,
 		      const struct ocsf_policy *policy, bool rich, struct buf *b)
 {
@@ -165,21 +165,21 @@ static void add_rules(struct ocsf *o, const struct record_access *a, struct acto
 	copy = copy_rule(a, image);
 	if (a->wanted == VERDICT_ALLOW && !ocsf_is_egress(a) && !ocsf_is_copying(a))
 		grant = ocsf_actor_grant(actor, policy, a);
-	if (grant)
+	if (grant) {
 		ocsf_add_rule(o, "grant", image, grant->file, grant->line, b);
-	else if (compartment)
-		ocsf_add_rule(o, "rule", image, compartment->file, compartment->line, b);
-	else if (copy.line)
-		ocsf_add_rule(o, "rule", image, copy.file, copy.line, b);
-	else if (rich && a->store < image->n_stores)
-		ocsf_add_rule(o, "rule", image, image->stores[a->store].file, image->stores[a->store].line,
-			      b);
-	if (a->store == STORE_HOST && a->root < HOST_ITEMS && image->host_rules[a->root].line)
-		ocsf_add_rule(o, "rule", image, image->host_rules[a->root].file,
-			      image->host_rules[a->root].line, b);
-	if (role) {
+	} else if (role) {
 		json_str(b, "role", role->name);
 		ocsf_add_rule(o, "rule", image, role->file, role->line, b);
+	} else if (a->store == STORE_HOST && a->root < HOST_ITEMS && image->host_rules[a->root].line) {
+		ocsf_add_rule(o, "rule", image, image->host_rules[a->root].file,
+			      image->host_rules[a->root].line, b);
+	} else if (compartment) {
+		ocsf_add_rule(o, "rule", image, compartment->file, compartment->line, b);
+	} else if (copy.line) {
+		ocsf_add_rule(o, "rule", image, copy.file, copy.line, b);
+	} else if (rich && a->store < image->n_stores) {
+		ocsf_add_rule(o, "rule", image, image->stores[a->store].file, image->stores[a->store].line,
+			      b);
 	}
 }
 
