@@ -80,9 +80,9 @@ sleep 1000 8<"$CASE_DIR/more/record" &
 HOLDER=$!
 m_policy_of "$S, $CASE_DIR/more"
 kill -HUP "$M_PID"
+# What this shell starts has its descriptor of the record: who has ended before it could be named is told without a path.
 m_entry "what was open before another place came to be guarded, and only that" ".metadata.event_code == \"open_before\" and
-	.unmapped.muniment.count == 1 and .unmapped.muniment.open[0].path == \"$CASE_DIR/more/record\" and
-	.unmapped.muniment.open[0].pid == $HOLDER"
+	[.unmapped.muniment.open[] | select(has(\"path\")) | [.path, .pid]] == [[\"$CASE_DIR/more/record\", $HOLDER]]"
 kill "$HOLDER"
 m_policy_of "$S"
 kill -HUP "$M_PID"
