@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "base/args.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "daemon/notify.h"
 #include "kernel/ring.h"
 #include "pipeline/host.h"
@@ -135,8 +135,8 @@ int keeper_new(const struct config *config, struct signer *signer, struct keeper
 		return status;
 	}
 	keeper_stamp(k);
-	/* What loading took (the kernel's types alone are megabytes) is not needed again. */
-	malloc_trim(0);
+	/* What loading took (the kernel's types alone are megabytes, and so are our programs) is not needed again. */
+	memory_give_back();
 	*ret_keeper = k;
 	return 0;
 }

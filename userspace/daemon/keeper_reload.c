@@ -4,7 +4,6 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "daemon/notify.h"
 
 #define LAST_WAIT_SECONDS 2
@@ -122,7 +122,7 @@ static void conclude(struct keeper *k)
 		buf_free(&answer);
 	}
 	policy_loaded_free(&r->loaded);
-	malloc_trim(0);
+	memory_give_back();
 	notify_send("READY=1");
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "daemon/privileges.h"
 
 #define MESSAGE_MAX 4096
@@ -32,7 +33,7 @@ static int confine(int fd)
 	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0))
 		return -errno;
 	/* Best effort: without the privilege, a limit on locked memory may stand in the way. */
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		log_debug("signer: memory is not locked: %s", strerror(errno));
 	if (close_range(3, (unsigned)fd - 1, 0) && fd > 3)
 		return -errno;
@@ -116,6 +117,7 @@ static int signer_main(int fd, pid_t keeper, const char *path)
 	err = signer_key_read(path, &key, hello + 1, sizeof(hello) - 1);
 	if (!err) {
 		note_verifier_format(signer_key_verifier(key), &line);
+		memory_give_back(); /* reading a key runs much that signing does not */
 		err = confine(fd);
 		if (!err)
 			err = bind_to(keeper);
