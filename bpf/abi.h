@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 10
+#define MUNIMENT_ABI_VERSION 11
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX     64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -214,7 +214,9 @@ enum reason {
 	0x0800 /* the process has loaded code that roles of its program do not take: it has none of those */
 #define RECORD_FLAG_COPY                                                                                     \
 	0x1000 /* the file is a copy: it lies outside the store, whose data was written to it */
-#define RECORD_FLAGS_ALL 0x1fff
+#define RECORD_FLAG_MAPPED                                                                                   \
+	0x2000 /* a copy by a mapping that was made before its writers held anything: see bpf/mapped.bpf.h */
+#define RECORD_FLAGS_ALL 0x3fff
 
 #define ID_UNSET 0xffffffffu /* login uid or session never set */
 
@@ -443,6 +445,7 @@ struct control {
 	__u64 carriers; /* how many pipes, terminals, messages and keys hold data of stores, or are about to */
 	__u64 memories; /* not 0: some memory that processes share has */
 	__u64 groups;	/* numbers dealt out to memory that has no other key: see bpf/group.bpf.h */
+	__u64 grown;	/* how often such memory came to hold more, or some of it became one; likewise */
 	__u64 wire;	/* WIRE_…; likewise */
 	__u64 placed;	/* how often what packets bear came to be known, or to be more: labels_by_packet */
 	__u32 keeper;	/* tgid of the daemon while it lists the stores at load: no access by a person */

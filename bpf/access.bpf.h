@@ -343,16 +343,20 @@ static __always_inline int access__record(struct inode *inode, struct dentry *de
 	return -ENOMEM;
 }
 
-/* What is known of the actor is told by its record. Shifts, not branches: the verifier follows every branch into all that
- * comes after. */
+/* What is known of the actor (ACTOR_…) is told by its record. Shifts, not branches: the verifier follows every branch into all
+ * that comes after. */
+static __always_inline u32 access__actor_flags(u32 actor)
+{
+	return (actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
+	       (actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
+	       (actor & ACTOR_PROGRAM_CHANGED) * (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
+	       (actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED) |
+	       (actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
+}
+
 static __always_inline void access__tell_actor(struct access *access)
 {
-	access->flags |= (access->actor & ACTOR_BY_LOGIN) * (RECORD_FLAG_BY_LOGIN / ACTOR_BY_LOGIN) |
-			 (access->actor & ACTOR_EXE_CHANGED) * (RECORD_FLAG_EXE_CHANGED / ACTOR_EXE_CHANGED) |
-			 (access->actor & ACTOR_PROGRAM_CHANGED) *
-				 (RECORD_FLAG_PROGRAM_CHANGED / ACTOR_PROGRAM_CHANGED) |
-			 (access->actor & ACTOR_INTERPRETED) * (RECORD_FLAG_INTERPRETED / ACTOR_INTERPRETED) |
-			 (access->actor & ACTOR_LIBRARY) * (RECORD_FLAG_LIBRARY / ACTOR_LIBRARY);
+	access->flags |= access__actor_flags(access->actor);
 }
 
 /* Judges and records one access. Returns 0 or -EACCES. */

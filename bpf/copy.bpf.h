@@ -272,9 +272,9 @@ static __noinline u32 copy__is_declassified(struct dentry *dentry, u64 epoch, u3
 	return copy__sink(dentry, slot, &named);
 }
 
-/* What the policy says of a copy there: 0 that it may lie there, or a reason; *ret_detail: copy_detail. inode: of the file, or
- * of the disk whose node it is. */
-static __noinline u32 copy__decide(struct inode *inode, struct dentry *dentry, u32 slot, u32 *ret_detail)
+/* How the policy has the place: by name (1) or not; *ret_detail: copy_detail. inode: of the file, or of the disk whose node
+ * it is. */
+static __always_inline u32 copy__place(struct inode *inode, struct dentry *dentry, u32 slot, u32 *ret_detail)
 {
 	const struct policy_slot *policy = &control.slots[slot & 1];
 	u32 sink = 0, named = 0, media = 0;
@@ -284,7 +284,23 @@ static __noinline u32 copy__decide(struct inode *inode, struct dentry *dentry, u
 	if (policy->media)
 		media = medium__of(inode);
 	*ret_detail = copy_detail(sink, media);
-	return decide_copy(policy->copies, policy->media, media, named);
+	return named;
+}
+
+/* What the policy says of a copy in such a place: 0 that it may lie there, or a reason. */
+static __always_inline u32 copy__may_lie(u32 slot, u32 detail, u32 named)
+{
+	const struct policy_slot *policy = &control.slots[slot & 1];
+
+	return decide_copy(policy->copies, policy->media, copy_detail_media(detail), named);
+}
+
+/* Both. */
+static __noinline u32 copy__decide(struct inode *inode, struct dentry *dentry, u32 slot, u32 *ret_detail)
+{
+	u32 named = copy__place(inode, dentry, slot, ret_detail);
+
+	return copy__may_lie(slot, *ret_detail, named);
 }
 
 static __always_inline bool copy__is_disk(struct inode *inode)

@@ -97,6 +97,11 @@ static long emit__copy_small(u32 turn, struct copy *copy)
 	return emit__copy_name(copy, PATH_SMALL, PATH_SMALL_NAME);
 }
 
+static long emit__copy_kept(u32 turn, struct copy *copy)
+{
+	return emit__copy_name(copy, ACCOUNT_PATH, PATH_NAME);
+}
+
 static long emit__copy_medium(u32 turn, struct copy *copy)
 {
 	return emit__copy_name(copy, PATH_MEDIUM, PATH_NAME);
@@ -111,6 +116,8 @@ static __always_inline void emit__copy_names(struct copy *copy, u32 room)
 {
 	if (room == PATH_SMALL)
 		bpf_loop(WALK_DEPTH_MAX, emit__copy_small, copy, 0);
+	else if (room == ACCOUNT_PATH)
+		bpf_loop(WALK_DEPTH_MAX, emit__copy_kept, copy, 0);
 	else if (room == PATH_MEDIUM)
 		bpf_loop(WALK_DEPTH_MAX, emit__copy_medium, copy, 0);
 	else

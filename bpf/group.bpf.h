@@ -83,6 +83,12 @@ static __always_inline int group__grow(void *map, const u64 *address, u64 stores
 	return had ? 0 : GROUP_NEW;
 }
 
+/* Some memory comes to hold more: files among it may be copies by that, which are told soon (mapped.bpf.h). */
+static __always_inline void group__grew(void)
+{
+	__sync_fetch_and_add(&control.grown, 1);
+}
+
 /* The key that all of them lead to. A global function: verified once, not wherever it is asked. */
 __attribute__((noinline)) u64 group__top(u64 key)
 {
@@ -128,6 +134,8 @@ __attribute__((noinline)) int group__add(u64 key, u64 stores, u64 served)
 			pass__give(&number);
 		if (group__grow(&labels_by_memory, &at, stores) < 0)
 			return -ENOMEM;
+		if (!served && stores & ~before)
+			group__grew();
 		group = group__find(key);
 		if (!group || !group->joined)
 			break;
@@ -158,6 +166,7 @@ static __always_inline u64 group__hear(u64 key, u64 held, u64 other)
 	if (!more)
 		return 0;
 	group__grow(&labels_by_memory, &key, more);
+	group__grew();
 	pass__relay(pass_memory(other), pass_memory(key));
 	return more;
 }
@@ -248,6 +257,8 @@ static __always_inline bool group__point(u64 key, struct memory_group *group, u6
 	__sync_fetch_and_add(&target->members, 1);
 	if (!__sync_val_compare_and_swap(&group->joined, 0, to)) {
 		group__move(key, group, to);
+		if (control.memories)
+			group__grew(); /* what the other held is this one's, too */
 		return true;
 	}
 	__sync_fetch_and_sub(&target->members, 1);
@@ -331,6 +342,23 @@ static __noinline int group__memory_gone(u64 memory)
 
 /* --- files --- */
 
+/* One outside every store that somebody has mapped to write to it: what its record is made of once it holds data. */
+struct mapped {
+	u32 lock;						/* of who changes or tells it; nobody waits */
+	u32 named;						/* a path of the policy's had the place */
+	u64 record[sizeof(struct record_access) / sizeof(u64)]; /* header.size 0: not filled in as yet */
+	char path[ACCOUNT_PATH + PATH_NAME];
+};
+
+/* By the file's key: see mapped.bpf.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct mapped);
+} mapped_files SEC(".maps");
+
 /* A file is mapped by somebody, from now until it is gone. */
 static __always_inline void group__anchor(u64 key)
 {
@@ -348,9 +376,10 @@ __attribute__((noinline)) int group__file_gone(u64 key, u32 kept)
 {
 	struct memory_group *group = group__find(key);
 
-	if (!group || (kept && group__holds(key)))
+	if (kept && group && group__holds(key))
 		return 0;
-	if (__sync_val_compare_and_swap(&group->anchored, 1, 0))
+	bpf_map_delete_elem(&mapped_files, &key);
+	if (group && __sync_val_compare_and_swap(&group->anchored, 1, 0))
 		group__drop(key);
 	return 0;
 }

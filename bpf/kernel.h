@@ -82,6 +82,7 @@ struct block_device {
 
 struct super_block {
 	u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 	struct dentry *s_root;
 	struct block_device *s_bdev; /* NULL: it has none, or several */
@@ -541,6 +542,7 @@ enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_KEXEC_IMAGE = 3 };
 
 #define BTRFS_SUPER_MAGIC   0x9123683e
 #define EXT4_SUPER_MAGIC    0xef53
+#define SB_NOUSER	    (1ul << 31) /* nobody can mount it */
 #define TMPFS_MAGIC	    0x01021994
 #define XFS_SUPER_MAGIC	    0x58465342
 #define PROC_SUPER_MAGIC    0x9fa0

@@ -38,6 +38,7 @@
 #include "bpf/connect.bpf.h"
 #include "bpf/medium.bpf.h"
 #include "bpf/copy.bpf.h"
+#include "bpf/mapped.bpf.h"
 #include "bpf/shared.bpf.h"
 #include "bpf/use.bpf.h"
 #include "bpf/names.bpf.h"

@@ -43,21 +43,26 @@ static __always_inline void pass__party(struct party *party, struct task_struct 
 	bpf_probe_read_kernel(party->comm, sizeof(party->comm), task->comm);
 }
 
+/* Another one, to be filled in. NULL: no memory for that. */
+static __always_inline struct party *pass__new_giver(u64 key)
+{
+	static const struct party nobody = {};
+
+	bpf_map_update_elem(&givers, &key, &nobody, BPF_ANY);
+	return bpf_map_lookup_elem(&givers, &key);
+}
+
 /*
  * The current process brings something a label that it had not. A global function, like those below: verified once. By
  * pointer, as such a function takes no address of the kernel's for a number.
  */
 __attribute__((noinline)) int pass__give(const u64 *object)
 {
-	static const struct party nobody = {};
 	struct party *giver;
-	u64 key;
 
 	if (!object)
 		return 0;
-	key = *object;
-	bpf_map_update_elem(&givers, &key, &nobody, BPF_ANY);
-	giver = bpf_map_lookup_elem(&givers, &key);
+	giver = pass__new_giver(*object);
 	if (giver)
 		pass__party(giver, bpf_get_current_task_btf());
 	return 0;

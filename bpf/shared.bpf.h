@@ -127,9 +127,14 @@ static __noinline int shared__map(struct file *file, u32 how)
 static __always_inline void shared__write(struct file *file, u32 mechanism)
 {
 	u64 key = group__of_file(file->f_inode);
+	u32 how;
 
-	if (group__find(key))
-		shared__join(key, shared__how(file, mechanism));
+	if (!group__find(key))
+		return;
+	how = shared__how(file, mechanism);
+	if (how == SHARED_WRITTEN)
+		mapped__note(file, mechanism);
+	shared__join(key, how);
 }
 
 /* The current process gets at another's memory, now and as long as it has a descriptor of that. */

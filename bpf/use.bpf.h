@@ -228,8 +228,13 @@ static __always_inline int access__use(struct file *file, u32 mask, u32 mechanis
 			return carrier__hides(file);
 	}
 	err = copy__concerns(inode, mask, hook) ? copy__use(file, outside, mask, mechanism, hook) : 0;
-	if (hook == HOOK_MMAP_FILE && !err && outside && mask & (MAY_SEE | MAY_SHARE))
-		shared__map(file, mask & MAY_SHARE ? shared__how(file, mechanism) : SHARED_SEEN);
+	if (hook == HOOK_MMAP_FILE && !err && outside && mask & (MAY_SEE | MAY_SHARE)) {
+		u32 how = mask & MAY_SHARE ? shared__how(file, mechanism) : SHARED_SEEN;
+
+		if (how == SHARED_WRITTEN)
+			mapped__note(file, mechanism); /* before it is looked at who holds what by it */
+		shared__map(file, how);
+	}
 	return err;
 }
 

@@ -5,7 +5,7 @@ A process that sleeps with an open connection, and another that reads a record a
 shares.py WAY RECORD PATH ADDRESS PORT
 
 The reader is named `reader`, and ends; then `sender` copies the memory to the file PATH, and sends it. Prints what that
-failed with. WAY: file (PATH.shared, which is there), posix, memfd, sysv, anon. Used by tests/guest/cases/41-flows.sh.
+failed with. WAY: file (PATH.shared), child (likewise, but only the sender maps it), posix, memfd, sysv, anon. Used by tests/guest/cases/41-flows.sh.
 """
 import ctypes
 import mmap
@@ -50,8 +50,11 @@ def memory():
     if way == "memfd":
         fd = os.memfd_create("shared")
     else:
-        fd = os.open(path + ".shared" if way == "file" else f"/dev/shm/{os.path.basename(path)}", os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(path + ".shared" if way in ("file", "child") else f"/dev/shm/{os.path.basename(path)}", os.O_RDWR | os.O_CREAT, 0o600)
     os.truncate(fd, SIZE)
+    if way == "child":
+        area = mmap.mmap(fd, SIZE)
+        return lambda: area
     return of_descriptor(fd)
 
 

@@ -15,6 +15,8 @@
  *	relay		splices standard input to standard output	tee	likewise
  *	open FILE	for writing, to be kept open	put		writes what it has read last there
  *	map		the same by a shared mapping
+ *	hold		maps that file to write to it	fill	writes there what it has read last
+ *	view		maps it to be read		loosen	that may be written from now on
  *	pour		vmsplices what it has read last to standard output
  *	race A B	again and again, at once: A by one, B by another thread or child that shares the memory; prints B
  *			as soon as one process had both
@@ -39,6 +41,7 @@ static char **steps; /* still to be taken */
 static char bytes[4096];
 static size_t n_bytes;
 static int kept = -1; /* descriptor */
+static void *area;    /* a mapping of it */
 static int outcome;   /* of a thread or child that shares the memory */
 
 static int fail(const char *what)
@@ -161,14 +164,26 @@ static int put(void)
 	return write(kept, bytes, n_bytes) == (ssize_t)n_bytes ? 0 : fail("write");
 }
 
+static int hold(int protection)
+{
+	area = mmap(NULL, sizeof(bytes), protection, MAP_SHARED, kept, 0);
+	return area == MAP_FAILED ? fail("mmap") : 0;
+}
+
+static int fill(void)
+{
+	memcpy(area, bytes, n_bytes);
+	return 0;
+}
+
 static int map(void)
 {
-	void *at = mmap(NULL, sizeof(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, kept, 0);
+	return hold(PROT_READ | PROT_WRITE) || fill();
+}
 
-	if (at == MAP_FAILED)
-		return fail("mmap");
-	memcpy(at, bytes, n_bytes);
-	return 0;
+static int loosen(void)
+{
+	return mprotect(area, sizeof(bytes), PROT_READ | PROT_WRITE) ? fail("mprotect") : 0;
 }
 
 static int pour(void)
@@ -302,6 +317,14 @@ static int take(int *ret_ended)
 		return put();
 	if (!strcmp(*step, "map"))
 		return map();
+	if (!strcmp(*step, "hold"))
+		return hold(PROT_READ | PROT_WRITE);
+	if (!strcmp(*step, "view"))
+		return hold(PROT_READ);
+	if (!strcmp(*step, "loosen"))
+		return loosen();
+	if (!strcmp(*step, "fill"))
+		return fill();
 	if (!strcmp(*step, "pour"))
 		return pour();
 	if (!strcmp(*step, "race"))

@@ -98,6 +98,42 @@ static void test_observed_and_stopped(void **state)
 	json_decref(json);
 }
 
+/* Mapped before its writers held anything: told, and nothing that was prevented. */
+static void test_mapped_before(void **state)
+{
+	struct record_access *a = copying(denied("tmp/x"));
+	json_t *json;
+
+	(void)state;
+	a->enforced = ENFORCED_ALLOWED;
+	a->hook = HOOK_MMAP_FILE;
+	a->flags |= RECORD_FLAG_MAPPED;
+	a->tally = (struct tally){.count = 1, .uses = 1, .mapped = 8192};
+	json = entry(NULL);
+	ASSERT_AT(json, "activity_id", "3");
+	ASSERT_AT(json, "action_id", "3");
+	ASSERT_AT(json, "file.path", "/tmp/x");
+	ASSERT_AT(json, "file.size", "8192");
+	ASSERT_AT(json, "unmapped.muniment.hook", "mmap_file");
+	ASSERT_AT(json, "unmapped.muniment.wanted", "deny");
+	ASSERT_AT(json, "unmapped.muniment.enforced", "allowed");
+	ASSERT_AT(json, "unmapped.muniment.rule", "10-ehr.yaml:16");
+	ASSERT_AT(json, "unmapped.muniment.bytes_mapped", "8192");
+	ASSERT_AT(json, "unmapped.muniment.flags.2", "mapped_before");
+	ASSERT_AT(json, "message",
+		  "user1044 as user0 with postgres[3121] was not granted but did copy data of store ehr to "
+		  "/tmp/x, which was mapped before it held any");
+	json_decref(json);
+	a = copying(fixture_access(&record, 31, "tmp/x"));
+	a->hook = HOOK_MMAP_FILE;
+	a->flags |= RECORD_FLAG_MAPPED;
+	json = entry(NULL);
+	ASSERT_AT(json, "action_id", "1");
+	ASSERT_AT(json, "unmapped.muniment.flags.2", "mapped_before");
+	ASSERT_AT(json, "unmapped.muniment.wanted", "");
+	json_decref(json);
+}
+
 /* What is allowed names the line that could have said otherwise, if there is one, and no grant. */
 static void test_allowed(void **state)
 {
@@ -293,10 +329,15 @@ static int set_up_copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_denied),		 cmocka_unit_test(test_observed_and_stopped),
-		cmocka_unit_test(test_allowed),		 cmocka_unit_test(test_read),
-		cmocka_unit_test(test_declassified),	 cmocka_unit_test(test_medium),
-		cmocka_unit_test(test_in_another_store), cmocka_unit_test(test_hostile_and_unknown),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_observed_and_stopped),
+		cmocka_unit_test(test_mapped_before),
+		cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_declassified),
+		cmocka_unit_test(test_medium),
+		cmocka_unit_test(test_in_another_store),
+		cmocka_unit_test(test_hostile_and_unknown),
 		cmocka_unit_test(test_schema),
 	};
 

@@ -253,8 +253,8 @@ static void finish(struct keeper *k)
 	int n, err;
 
 	notify_send("STOPPING=1");
-	keeper_copies_watch(k);
 	keeper_tell(k, true);
+	keeper_copies_watch(k); /* those that were found just now, too */
 	for (int i = 0; i < LAST_ROUNDS && !k->ledger_down && (i == 0 || !ring_is_drained(ring)); i++)
 		keeper_drain(k, host_monotonic_ns());
 	n = kernel_sequences(k->kernel, k->sequences, k->cpus);

@@ -413,15 +413,29 @@ int kernel_count(const struct kernel *k, struct kernel_counters *ret_counters)
 	return 0;
 }
 
-int kernel_tell(struct kernel *k, bool all)
+/* Runs a program that makes records. 0, -EAGAIN when some are left to make, or -errno. */
+static int sweep_with(const struct bpf_program *program, bool all)
 {
 	struct sweep sweep = {.all = all};
 	struct bpf_test_run_opts opts = {.sz = sizeof(opts), .ctx_in = &sweep, .ctx_size_in = sizeof(sweep)};
-	int err = bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.tell__sweep), &opts);
+	int err = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
 
 	if (err)
 		return err;
 	return opts.retval ? -EAGAIN : 0;
+}
+
+int kernel_tell(struct kernel *k, bool all)
+{
+	uint64_t grown = __atomic_load_n(&k->skel->data_control->control.grown, __ATOMIC_SEQ_CST);
+	int err = sweep_with(k->skel->progs.tell__sweep, all);
+
+	if (err || (grown == k->grown && !all))
+		return err;
+	err = sweep_with(k->skel->progs.mapped__sweep, all);
+	if (!err)
+		k->grown = grown;
+	return err;
 }
 
 /* As the kernel side sent it to the daemon before; -ENAMETOOLONG when only its flag was kept. */

@@ -67,6 +67,7 @@ struct kernel {
 	struct muniment_bpf *skel;
 	struct btf *btf; /* the kernel's, while programs are loaded */
 	struct ring *ring;
+	uint64_t grown; /* control.grown, as files that were mapped were looked at last */
 	struct kernel_options options;
 	char pin_dir[PATH_MAX];
 	char run_dir[PATH_MAX];

@@ -89,6 +89,13 @@ static bool copy_fits(const struct record_access *a)
 	       a->hook == HOOK_FILE_IOCTL || a->hook == HOOK_INODE_SETXATTR;
 }
 
+/* A mapping from before is a copy, and nobody could deny it. */
+static bool mapping_fits(const struct record_access *a)
+{
+	return !(a->flags & RECORD_FLAG_MAPPED) ||
+	       (a->operations == COPY && a->hook == HOOK_MMAP_FILE && a->enforced == ENFORCED_ALLOWED);
+}
+
 static enum decode_error check_copy(const struct record_access *a)
 {
 	if (a->operations != COPY)
@@ -102,7 +109,8 @@ static enum decode_error check_access(const struct record_access *a)
 {
 	if (!operations_fit(a->operations))
 		return DECODE_OPERATIONS;
-	if (a->flags & ~RECORD_FLAGS_ALL || (a->operations == COPY && !(a->flags & RECORD_FLAG_COPY)))
+	if (a->flags & ~RECORD_FLAGS_ALL || (a->operations == COPY && !(a->flags & RECORD_FLAG_COPY)) ||
+	    !mapping_fits(a))
 		return DECODE_FLAGS;
 	if (a->store >= STORE_IDS)
 		return DECODE_STORE;

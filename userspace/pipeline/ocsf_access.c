@@ -279,6 +279,8 @@ static void add_file_text(const struct ocsf *o, const struct record_access *a,
 	if (ocsf_is_copying(a)) {
 		buf_printf(out, "data of store %s to ", store);
 		add_printable(out, o->path.data, o->path.len);
+		if (a->flags & RECORD_FLAG_MAPPED)
+			buf_str(out, ", which was mapped before it held any");
 		return;
 	}
 	add_printable(out, o->path.data, o->path.len);

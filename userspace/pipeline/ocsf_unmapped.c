@@ -45,6 +45,7 @@ static void add_flags(struct buf *b, unsigned flags)
 		{RECORD_FLAG_INTERPRETED, "interpreted"},
 		{RECORD_FLAG_LIBRARY, "library"},
 		{RECORD_FLAG_COPY, "copy"},
+		{RECORD_FLAG_MAPPED, "mapped_before"},
 	};
 
 	if (!(flags & ~(unsigned)(RECORD_FLAG_BY_LOGIN | RECORD_FLAG_NEW_NAME | RECORD_FLAG_FOLDED)))

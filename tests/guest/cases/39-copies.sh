@@ -74,6 +74,15 @@ make_mapped() {
 	truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" take "$R" map
 }
 
+# Mapped before anything was read.
+make_held() {
+	truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" hold take "$R" fill
+}
+
+make_loosened() {
+	truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" view loosen take "$R" fill
+}
+
 make_tee() {
 	as daemon cat "$R" | as news tee "$1" >/dev/null
 }
@@ -109,7 +118,7 @@ read_before() {
 TELLS="operations=read reason=not_granted flags=path_outside,copy store"
 copies() {
 	local way
-	for way in cp cat append dd before mapped moved linked renamed_over copied_again; do
+	for way in cp cat append dd before mapped held loosened moved linked renamed_over copied_again; do
 		m_attack "$way" "user=news $TELLS=ehr path=$CASE_DIR/out/$way.$M_PASS" copy_and_read "$way" as news cat
 	done
 	m_attack "cp, and root" "user=root $TELLS=ehr path=$CASE_DIR/out/cp.$M_PASS" copy_and_read cp cat
@@ -143,6 +152,23 @@ m_allowed "a copy by who may read the store" "user=daemon operations=read path=$
 m_events
 m_entry "that it was made, from which store, and how much" ".unmapped.muniment | (.operations == [\"copy\"]) and .store == \"ehr\"
 	and .bytes_written == $(stat -c %s "$R") and .label == [\"ehr\"]"
+
+# Nobody is asked about what is written by a mapping from before: it is told when its writer holds something, and kept.
+# is_mapped PATH JQ: there is such an entry.
+is_mapped() {
+	echo ".file.path == \"$1\" and (.unmapped.muniment | .operations == [\"copy\"] and .store == \"ehr\" and .label == [\"ehr\"] and
+		(.flags | index(\"mapped_before\"))) and .actor.user.name == \"daemon\" and .actor.process.name == \"steps\" and $2"
+}
+is_kept() { jq -e -n --argjson ino "$(stat -c %i "$1")" '[inputs | select(.ino == $ino and .stores == ["ehr"])] | length == 1' "$M/ledger/copies"; }
+make_held "$M/sunk"
+make_held mnt/held
+m_entry "what was mapped before it held anything" "$(is_mapped "$CASE_DIR/out/held.guarded" '.action_id == 1 and .file.size == 4096')"
+m_entry "what was made writable before" "$(is_mapped "$CASE_DIR/out/loosened.guarded" '.action_id == 1')"
+m_entry "and where it came from" "$(is_mapped "$CASE_DIR/mnt/held" ".unmapped.muniment.chains[0].hops == [.unmapped.muniment.chains[0].hops[0]] and
+	(.unmapped.muniment.chains[0].hops[0] | .how == \"read\" and .name == \"steps\" and .record == \"$R\")")"
+t_equal "once for each file" "$(printf '%s\n' "$CASE_DIR/out/held.guarded" "$CASE_DIR/out/loosened.guarded" "$CASE_DIR/mnt/held" | sort)" \
+	"$(m_entries | jq -r 'select(.unmapped.muniment.flags? // [] | index("mapped_before")) | .file.path' | sort)"
+t_check "it is kept for after a boot" t_wait 15 is_kept mnt/held
 # Of two stores, one of which its reader serves.
 mkfifo -m 666 out/go
 as daemon sh -c 'cat "$1" "$2" >out/both' sh "$R" "$B"
@@ -178,6 +204,12 @@ m_attack "after a policy" "user=news $TELLS=ehr" as news cat out/cp.guarded
 m_attack "where no copy may lie" "user=daemon operations=copy reason=copies path=$CASE_DIR/out/denied" as daemon cp "$R" out/denied
 t_equal "nothing is there" "" "$(tr -d '\0' <out/denied)"
 t_check "where one may" as daemon cp "$R" work/copy
+make_held out/late
+make_loosened work/late
+m_entry "what no mapping from before could be denied" "$(is_mapped "$CASE_DIR/out/late" '.action_id == 3 and
+	(.unmapped.muniment | .wanted == "deny" and .enforced == "allowed" and .reason == "copies" and .rule == "policy.yaml:15") and
+	(.message | endswith("which was mapped before it held any"))')"
+m_entry "nor needed to be" "$(is_mapped "$CASE_DIR/work/late" '.action_id == 1')"
 m_attack "which is guarded" "user=news $TELLS=ehr" as news cat work/copy
 policy "copies: {to: [$CASE_DIR/work], else: alert}"
 t_check "reload" "$MUNIMENT" reload --run "$M/run"
@@ -206,6 +238,7 @@ umount mnt
 truncate -s 1M other && losetup -f other && mount -o loop disk mnt
 m_start
 m_attack "after the host was started anew" "user=news $TELLS=ehr" as news cat mnt/copy
+m_attack "so was what had been mapped" "user=news $TELLS=ehr" as news cat mnt/held
 m_events
 m_stop
 umount mnt

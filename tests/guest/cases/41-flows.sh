@@ -16,8 +16,9 @@
 R=$CASE_DIR/ehr/record A=$CASE_DIR/research/record STEPS=$HELPERS/steps RELAY=$HELPERS/relay
 FAR_UDP=udp:10.9.0.2:$FAR_PORT M_SINK=$M
 mountpoint -q /dev/shm || { mkdir -p /dev/shm && mount -t tmpfs -o mode=1777 shm /dev/shm; }
-mkdir ehr research work && echo "$MARKER" >"$R" && echo "of research" >"$A" && chown -R daemon ehr research
-chmod 1777 work . && echo 0 >/proc/sys/kernel/yama/ptrace_scope
+mkdir ehr research work play && echo "$MARKER" >"$R" && echo "of research" >"$A" && chown -R daemon ehr research
+truncate -s 16M disk && mkfs.ext4 -q -F disk && mount -o loop disk play
+chmod 1777 work . play && echo 0 >/proc/sys/kernel/yama/ptrace_scope
 far_start || { t_fail "a far side" "$(cat "$FAR/out")" && t_done; }
 
 m_policy <<END
@@ -59,6 +60,14 @@ t_chains() {
 sent_by() {
 	echo ".class_uid == 4001 and .actor.process.name == \"relay\" and .actor.user.name == \"$1\" and .time >= $2"
 }
+
+# mapped_before WAY: what shares.py has mapped by that way is a copy.
+mapped_before() {
+	echo ".file.path == \"$CASE_DIR/work/$1.shared\" and .file.size == 4096 and .action_id == 1 and
+		(.unmapped.muniment | .operations == [\"copy\"] and .store == \"ehr\" and (.flags | index(\"mapped_before\")))"
+}
+
+not() { ! "$@"; }
 
 m_start --pin
 
@@ -116,6 +125,24 @@ for way in file posix memfd sysv anon; do
 		"ehr reader:read sender:mapping $R"
 done
 
+# The file that both have mapped before is a copy, by who did last: told when one of them holds something, and kept.
+is_kept() { jq -e -n --argjson ino "$(stat -c %i "$1")" '[inputs | select(.ino == $ino and .stores == ["ehr"])] | length == 1' "$M/ledger/copies"; }
+m_now && from=$M_NOW
+as daemon python3 "$TREE/tests/guest/shares.py" child "$R" "$CASE_DIR/work/child" 10.9.0.2 "$FAR_PORT" >"$M/said"
+t_chains "what was mapped before is a copy: by the reader" "$(mapped_before file)" "ehr reader:read $R"
+t_chains "or by its parent, who has mapped it" "$(mapped_before child)" "ehr reader:read python3:mapping $R"
+chmod 644 work/child.shared
+as games "$RELAY" work/child.shared "$FAR_UDP" 2>/dev/null
+t_chains "whoever reads it has it from him" "$(sent_by games "$from")" "ehr reader:read python3:mapping relay:file $R"
+truncate -s 4096 play/late "$M/late" && chown daemon play/late "$M/late"
+for path in "$M/late" "$CASE_DIR/play/late"; do
+	as daemon "$STEPS" open "$path" hold take "$R" fill
+done
+m_entry "what could not be denied is an alert" '.file.path == "'"$CASE_DIR"'/play/late" and .action_id == 3 and (.unmapped.muniment |
+	.wanted == "deny" and .enforced == "allowed" and .reason == "copies" and (.flags | index("mapped_before")))'
+t_check "which is kept for after a boot" t_wait 15 is_kept play/late
+t_check "what is declassified is no copy" not m_has_entry ".file.path == \"$M/late\""
+
 # A child that borrows its parent's memory.
 m_now && from=$M_NOW
 as daemon "$STEPS" child take "$R" become "$RELAY" /etc/hostname "$FAR_UDP" 2>/dev/null
@@ -153,5 +180,6 @@ t_equal "JSON has them" "lab" "$("$MUNIMENT" flows --json --verdict allowed "$M/
 	jq -r '[.flows[] | select(.kind == "send") | .agreement] | unique | join(" ")')"
 m_verify
 m_stop
+umount play
 far_stop
 t_done
