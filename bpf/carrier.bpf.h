@@ -41,7 +41,7 @@ __attribute__((noinline)) int carrier__take(u64 label, u32 hook, u32 mechanism, 
 
 	if (!label || !object || !maps__speaks())
 		return 0;
-	store = flow__meets_by(label, epoch_slot(epoch), hook == HOOK_KEY ? PASS_KEY : PASS_QUEUE, *object);
+	store = flow__receives(label, epoch_slot(epoch), hook == HOOK_KEY ? PASS_KEY : PASS_QUEUE, *object);
 	if (store == STORE_NONE)
 		return 0;
 	if (store >= STORES_MAX) /* no memory */

@@ -136,6 +136,58 @@ static __noinline int flow__settle(struct file *file, u32 store, u32 slot, u32 h
 	return access.enforced == ENFORCED_ALLOWED ? 0 : -EACCES;
 }
 
+int egress__lowest(u64 label);
+
+struct flow_serving {
+	struct role_set roles;
+	u64 label;  /* still to be asked about */
+	u64 served; /* of these, what the roles may read and serve to others */
+	u32 slot;
+	u32 pad;
+};
+
+/* bpf_loop's body: one store. */
+static long flow__serving(u32 turn, struct flow_serving *serving)
+{
+	u64 label = serving->label, rest = label & (label - 1);
+	u32 slot = serving->slot & 1, store, granted;
+
+	if (!label)
+		return 1;
+	serving->label = rest;
+	store = control.slots[slot].stores[egress__lowest(label) & 63];
+	granted = store < STORES_MAX ? actor__grants(&serving->roles, slot, store) : 0;
+	if (granted & GRANTED_SERVES && granted & OPERATION_BIT(OPERATION_READ))
+		serving->served |= label ^ rest;
+	return 0;
+}
+
+/* What the current process receives of stores that it is granted to serve, it serves, as if it had read that. Returns what
+ * else it comes to hold. */
+static __noinline u64 flow__serve(u64 label, u32 slot, u32 how, u64 object)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct flow_serving serving = {
+		.label = label & ~(label__of(task) | label__served(task)), .served = 0, .slot = slot & 1};
+
+	if (!serving.label)
+		return label;
+	actor__own_roles(serving.slot, &serving.roles);
+	bpf_loop(STORES_MAX, flow__serving, &serving, 0);
+	if (!serving.served || label__serve(serving.served))
+		return label;
+	pass__take(serving.served, how, &object, 0);
+	return label & ~serving.served;
+}
+
+/* flow__meets_by for what somebody else gives it. */
+static __always_inline u32 flow__receives(u64 label, u32 slot, u32 how, u64 object)
+{
+	if (control.slots[slot & 1].flows & FLOW_SERVES)
+		label = flow__serve(label, slot, how, object);
+	return flow__meets_by(label, slot, how, object);
+}
+
 /* The current process takes what is labelled so from a pipe or socket, or has taken it. 0 or -EACCES. */
 static __always_inline int flow__take_by(struct file *file, u64 label, u32 hook, u32 mechanism, u32 how,
 					 u64 object)
@@ -145,7 +197,7 @@ static __always_inline int flow__take_by(struct file *file, u64 label, u32 hook,
 	if (!label || !maps__speaks())
 		return 0;
 	slot = epoch_slot(maps__epoch());
-	store = flow__meets_by(label, slot, how, object);
+	store = flow__receives(label, slot, how, object);
 	if (store == STORE_UNDETERMINED ||
 	    (store != STORE_NONE && !file)) /* no memory, or nothing to tell of */
 		return -EACCES;

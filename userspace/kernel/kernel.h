@@ -105,7 +105,8 @@ void kernel_own_cgroups(struct kernel *k);
 
 /*
  * Turns what the kernel side counts (struct tally) into records in the ring: what is due, or all of it; and files that were
- * mapped before their writers came to hold data (bpf/mapped.bpf.h), once they do. To be called each second. What finds no room there is told at a later call. 0, -EAGAIN when the ring was full, or -errno.
+ * mapped before their writers came to hold data (bpf/mapped.bpf.h), once they do. To be called each second. What finds no room
+ * there is told at a later call. 0, -EAGAIN when the ring was full, or -errno.
  */
 int kernel_tell(struct kernel *k, bool all);
 

@@ -6,12 +6,13 @@
 # of one compartment do not meet. Labels outlive policies and daemons; who serves others has none. Run by
 # tests/guest/run-in-guest.sh.
 # timeout: 420
-# shellcheck disable=SC2016,SC2119  # variables of jq and sh; options that are optional
+# shellcheck disable=SC2016,SC2034,SC2119  # variables of jq and sh; for muniment.sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh
 . "$TREE/tests/guest/muniment.sh"
 
+M_SINK=$M # not the FIFO
 A=$CASE_DIR/research/record B=$CASE_DIR/ehr/record C=$CASE_DIR/open/record STEPS=$HELPERS/steps HOLDER=''
 mkdir research ehr open && echo "of research" >"$A" && echo "$MARKER" >"$B" && echo "$MARKER open" >"$C"
 chown -R daemon research ehr open
@@ -153,6 +154,12 @@ hear() {
 
 chmod 777 .
 t_equal "who reads at a pipe holds what came by it" true "$(hear "$STEPS" daemon)"
+t_equal "who serves that store to others does not, though it has read nothing there" false "$(hear "$CASE_DIR/server" games)"
+becomes_another() {
+	steps read "$A" | as daemon "$CASE_DIR/server" slurp become "$STEPS" read "$B"
+}
+m_attack "what it was sent, by what it executes" "user=daemon program=$STEPS path=$B reason=compartment label=[\"research\"]" \
+	becomes_another
 if [[ -n ${MADE_SERVICE:-} ]]; then
 	t_equal "a service of the host does not" false "$(hear "$SERVICE" daemon)"
 	t_equal "but does where somebody else than the system runs it" true "$(hear "$SERVICE" nobody)"

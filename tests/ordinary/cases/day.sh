@@ -108,6 +108,8 @@ policy() {
 		  clinician: {groups: [clinicians]}
 		grants:
 		  - {role: clinician, store: notes, access: [list, read, write, create]}
+		  # Who has read notes asks the database, too.
+		  - {role: database, store: notes, serves: true, access: [read]}
 		agreements:
 		  # What a clinician's login shows goes to the ward; its side of the connection is on the same kernel, and answers.
 		  ward: {stores: [notes], to: [$WARD, $HOST], purpose: treatment}
