@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2004,SC2034  # arrays of evasion.sh, by words
 # SPDX-License-Identifier: Apache-2.0
 #
 # Getting it out by sockets: somebody who may read a record sends it himself. Sourced by tests/evasion/evasion.sh.

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2004,SC2034  # arrays of evasion.sh, by words
 # SPDX-License-Identifier: Apache-2.0
 #
 # Getting it out by what resolvers are asked for, by names that an agreement has, and by what looks like TLS where an agreement
