@@ -71,9 +71,6 @@ int BPF_PROG(fentry__close, struct file *file)
 	return 0;
 }
 
-/* Linux 6.2, a35b9af4ec2c: a typed view of an address. Weak: without it the mechanism is not to be had. */
-extern void *bpf_rdonly_cast(const void *address, u32 btf_id) __ksym __weak;
-
 static __always_inline struct file *tracing__file(u64 address)
 {
 	return bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct file));

@@ -67,6 +67,50 @@ static __noinline int object__walk_alias(struct inode *inode, u32 slot, struct p
 	return 0;
 }
 
+/* Linux 6.2, a35b9af4ec2c: a typed view of an address. Weak: `tracing` is not to be had without it. */
+extern void *bpf_rdonly_cast(const void *address, u32 btf_id) __ksym __weak;
+
+struct backing_file { /* since Linux 6.5; user_path: since 6.8 */
+	struct file file;
+	struct path user_path;
+} __attribute__((preserve_access_index));
+
+/* In f_mode: 0x2000000 since Linux 6.5, 0x1000000 as of 6.14 and its copies in 6.12.y, where the other one means something
+ * else; always with the last one, which few files have besides. */
+#define BACKING_BITS	  0x3000000
+#define BACKING_NOACCOUNT 0x20000000
+
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/*
+ * The name by which an open file is known to who uses it. Since def3ae83da02 (above) overlayfs opens the real file below
+ * one of its own under the real one's name, and the path that the user sees is beside it. What FUSE passes through (6.9)
+ * looks the same, but where its files lie is for whoever serves them to say: that counts as the real file. On kernels
+ * that have it, always a cast, so that the verifier goes through what follows once. Not inlined: its stack need not add up
+ * with that of what follows.
+ */
+static __noinline struct dentry *object__name(struct file *file)
+{
+	struct backing_file *backing = (void *)file;
+	u64 name = (u64)file->f_path.dentry;
+	struct dentry *seen;
+
+	if (!bpf_core_field_exists(backing->user_path))
+		return file->f_path.dentry;
+	if (file->f_mode & BACKING_BITS && file->f_mode & BACKING_NOACCOUNT) {
+		seen = BPF_CORE_READ(backing, user_path.dentry);
+		if (BPF_CORE_READ(seen, d_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
+			name = (u64)seen;
+	}
+	return bpf_rdonly_cast((void *)name, bpf_core_type_id_kernel(struct dentry));
+}
+
+/* Is it an overlay's name of a file that is not the overlay's own, but the real one below? */
+static __always_inline bool object__is_overlaid(struct inode *inode, struct dentry *name)
+{
+	return name->d_sb != inode->i_sb && name->d_sb->s_magic == OVERLAYFS_SUPER_MAGIC;
+}
+
 #define CTIME_QUERIED (1u << 31)
 
 /*

@@ -32,40 +32,73 @@ static __always_inline u64 copy__label(struct inode *inode)
 	return copy__may_be(inode) ? copy__find(inode) : 0;
 }
 
-static __always_inline void copy__note(struct inode *inode)
+static __always_inline void copy__note_number(u64 ino)
 {
 	u32 bit;
-	u64 *word = copy__word(inode->i_ino, &bit);
+	u64 *word = copy__word(ino, &bit);
 
 	if (*word >> bit & 1)
 		return;
 	__sync_fetch_and_or(word, 1ull << bit);
-	kept__forget(inode);
+	kept__forget(ino);
 }
 
-/* The file comes to hold more. 0 or -ENOMEM. */
-static __noinline int copy__mark(struct inode *inode, u64 stores)
+static __always_inline void copy__note(struct inode *inode)
 {
-	struct object_id id;
+	copy__note_number(inode->i_ino);
+}
+
+/* The file with that identity, of which is noted that it may be one, comes to hold more. 0 or -ENOMEM. */
+static __noinline int copy__mark_known(const struct object_id *id, u64 stores)
+{
 	u64 none = 0, *label, number;
 
-	copy__note(inode);
-	if (control.groups && group__write(group__of_file(inode), stores))
-		return -ENOMEM;
 	__sync_fetch_and_add(&control.copies, 1);
-	object__id(inode, &id);
-	bpf_map_update_elem(&labels_by_file, &id, &none, BPF_NOEXIST);
-	label = bpf_map_lookup_elem(&labels_by_file, &id);
+	bpf_map_update_elem(&labels_by_file, id, &none, BPF_NOEXIST);
+	label = bpf_map_lookup_elem(&labels_by_file, id);
 	if (!label) {
 		count(COUNTER_NO_CACHE);
 		return -ENOMEM;
 	}
 	if (stores & ~*label) {
-		number = pass_file(&id);
+		number = pass_file(id);
 		pass__give(&number);
 	}
 	__sync_fetch_and_or(label, stores);
 	return 0;
+}
+
+/* The file that one of an overlay really is; false: it is none, or is not written to as yet. */
+static __noinline bool copy__upper(struct inode *inode, struct object_id *ret_id)
+{
+	struct inode *upper = inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC ? medium__upper(inode) : NULL;
+
+	if (!upper)
+		return false;
+	ret_id->ino = BPF_CORE_READ(upper, i_ino);
+	ret_id->generation = BPF_CORE_READ(upper, i_generation);
+	ret_id->dev = BPF_CORE_READ(upper, i_sb, s_magic) == BTRFS_SUPER_MAGIC
+			      ? object__btrfs_dev(upper)
+			      : BPF_CORE_READ(upper, i_sb, s_dev);
+	return true;
+}
+
+/* The file comes to hold more. One of an overlay's is known by its upper layer, too: what is mapped there is written
+ * without asking about that. 0 or -ENOMEM. */
+static __noinline int copy__mark(struct inode *inode, u64 stores)
+{
+	struct object_id id;
+	int err;
+
+	copy__note(inode);
+	if (control.groups && group__write(group__of_file(inode), stores))
+		return -ENOMEM;
+	object__id(inode, &id);
+	err = copy__mark_known(&id, stores);
+	if (err || !copy__upper(inode, &id))
+		return err;
+	copy__note_number(id.ino);
+	return copy__mark_known(&id, stores);
 }
 
 /* What stands for the file in struct record_pass. */
@@ -406,6 +439,44 @@ static __always_inline bool copy__concerns(struct inode *inode, u32 mask, u32 ho
 	       (copy__is_regular(inode) || copy__is_disk(inode) || copy__leads_away(inode));
 }
 
+/* What the current process holds, of `written`, that is to be decided about the file of that name: not what goes to a store
+ * of its own, nor what it is a copy of. */
+static __always_inline u64 copy__news(struct dentry *name, u64 written)
+{
+	struct inode *inode = name->d_inode;
+	u64 news = written & ~copy__label(inode);
+
+	return news ? news & copy__foreign(inode, name, ~0ull) : 0;
+}
+
+/* What the overlay's own file is a copy of: of the real one below, its user has been asked about that just before. */
+static __noinline u64 copy__above(struct file *file)
+{
+	struct dentry *name = object__name(file);
+
+	return object__is_overlaid(file->f_inode, name) ? copy__label(name->d_inode) : 0;
+}
+
+/*
+ * The real file below an overlay is written to. That has just been decided, and told, about the overlay's own file, by the
+ * path that its user sees; only what that did not know is still to be decided. Who comes to the real file by another way
+ * finds a copy, unless what is written to that path is none. What is to be decided after all: 0, or all of it, for which
+ * there was perhaps no memory.
+ */
+static __noinline u64 copy__beneath(struct file *file, u64 written, u32 mechanism)
+{
+	struct inode *inode = file->f_inode;
+	struct dentry *name = object__name(file);
+	u64 more;
+
+	if (!object__is_overlaid(inode, name))
+		return written;
+	if (copy__news(name, written))
+		return copy__is_declassified(name, maps__epoch(), mechanism) ? 0 : written;
+	more = written & ~copy__label(inode);
+	return more && copy__mark(inode, more) ? written : 0;
+}
+
 /*
  * The file is used, outside every store, or in one that had nothing against it and did not find it on record. mask is of
  * MAY_… bits. A mapping may be for both: then it is decided as reading where that is not granted, else as writing.
@@ -425,13 +496,19 @@ static __always_inline int copy__use(struct file *file, bool outside, u32 mask, 
 		return 0;
 	if (!outside && written)
 		maps__new_epoch(); /* readers whose use is on record are asked anew */
+	if (known)
+		known &= ~copy__above(file);
+	if (written)
+		written = copy__beneath(file, written, mechanism);
+	if (!(written | known))
+		return 0;
 	operations = mask & MAY_READ ? OPERATION_BIT(OPERATION_READ) : OPERATION_BIT(OPERATION_EXECUTE);
 	if (written && !(known && known & ~label__of(bpf_get_current_task_btf()))) {
 		operations = copy__leads_away(inode) ? OPERATION_BIT(OPERATION_WRITE)
 						     : OPERATION_BIT(OPERATION_COPY);
 		known = written;
 	}
-	return copy__judge(inode, file->f_path.dentry, file, unknown64(known),
+	return copy__judge(inode, object__name(file), file, unknown64(known),
 			   copy__how(unknown(operations), mechanism, hook));
 }
 
@@ -445,7 +522,9 @@ static __always_inline int copy__open(struct file *file, u32 mechanism, u32 hook
 	    !copy__is_regular(inode))
 		return 0;
 	label = copy__find(inode);
-	return label ? copy__judge(inode, file->f_path.dentry, file, label,
+	if (label)
+		label &= ~copy__above(file);
+	return label ? copy__judge(inode, object__name(file), file, label,
 				   copy__how(file->f_flags & FMODE_EXEC ? OPERATION_BIT(OPERATION_EXECUTE)
 									: OPERATION_BIT(OPERATION_READ),
 					     mechanism, hook))

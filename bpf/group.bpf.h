@@ -347,6 +347,7 @@ struct mapped {
 	u32 lock;						/* of who changes or tells it; nobody waits */
 	u32 named;						/* a path of the policy's had the place */
 	u64 record[sizeof(struct record_access) / sizeof(u64)]; /* header.size 0: not filled in as yet */
+	struct object_id upper; /* of an overlay's file, what it really is; ino 0: nothing */
 	char path[ACCOUNT_PATH + PATH_NAME];
 };
 

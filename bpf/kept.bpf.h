@@ -156,9 +156,8 @@ static __always_inline void kept__write(volatile struct kept *entry, struct inod
 }
 
 /* A file becomes a copy. */
-static __always_inline void kept__forget(struct inode *inode)
+static __always_inline void kept__forget(u64 ino)
 {
-	u64 ino = inode->i_ino;
 	struct kept *entry = &inodes.files[ino & (KEPT_FILES - 1)];
 
 	barrier_var(entry);

@@ -19,7 +19,8 @@ static __always_inline bool mapped__is_noted(const struct record_access *record,
 		return false;
 	if (control.memories && group__holds(key))
 		return true;
-	return record->tgid == (u32)task->tgid && record->start_boot_ns == task->group_leader->start_boottime &&
+	return record->tgid == (u32)task->tgid &&
+	       record->start_boot_ns == task->group_leader->start_boottime &&
 	       record->policy_generation == generation && exe && record->program.ino == exe->i_ino;
 }
 
@@ -43,6 +44,8 @@ static __always_inline void mapped__fill(struct mapped *mapped, struct record_ac
 
 	emit__actor(record, actor);
 	emit__object(record, file->f_inode);
+	if (copy__upper(file->f_inode, &mapped->upper))
+		copy__note_number(mapped->upper.ino);
 	record->flags =
 		RECORD_FLAG_COPY | RECORD_FLAG_PATH_OUTSIDE | RECORD_FLAG_MAPPED | access__actor_flags(actor);
 	if (mapped__name(mapped, record, file->f_path.dentry))
@@ -163,19 +166,31 @@ static __noinline int mapped__record(struct mapped *mapped, u64 held, u32 slot, 
 	return 1;
 }
 
-/* The file is a copy from now on, by who mapped it. */
-static __noinline int mapped__mark(const struct record_access *record, u64 key, u64 more)
+static __noinline int mapped__enter(const struct object_id *id, const struct record_access *record, u64 more)
 {
-	struct object_id id = record->file;
-	struct party *giver = pass__new_giver(pass_file(&id));
+	struct party *giver = pass__new_giver(pass_file(id));
 
 	if (giver)
 		mapped__party(giver, record);
 	__sync_fetch_and_add(&control.copies, 1);
-	if (group__grow(&labels_by_file, (const u64 *)&id, more) < 0)
+	if (group__grow(&labels_by_file, (const u64 *)id, more) < 0)
 		count(COUNTER_NO_CACHE);
-	if (!bpf_map_lookup_elem(&mapped_files, &key)) /* the file is no more: see copy__gone */
+	return 0;
+}
+
+/* The file is a copy from now on, by who mapped it. */
+static __noinline int mapped__mark(struct mapped *mapped, const struct record_access *record, u64 key,
+				   u64 more)
+{
+	struct object_id id = record->file, upper = mapped->upper;
+
+	mapped__enter(&id, record, more);
+	if (upper.ino)
+		mapped__enter(&upper, record, more);
+	if (!bpf_map_lookup_elem(&mapped_files, &key)) { /* the file is no more: see copy__gone */
 		bpf_map_delete_elem(&labels_by_file, &id);
+		bpf_map_delete_elem(&labels_by_file, &upper);
+	}
 	return 0;
 }
 
@@ -204,7 +219,7 @@ __attribute__((noinline)) int mapped__tell(u64 key)
 	mapped__pass(record, key, more);
 	told = mapped__record(mapped, held, slot, store);
 	if (told)
-		mapped__mark(record, key, more);
+		mapped__mark(mapped, record, key, more);
 	__sync_lock_test_and_set(&mapped->lock, 0);
 	return !told;
 }

@@ -8,23 +8,22 @@
 #define MUNIMENT_MEDIUM_BPF_H
 
 /* linux/magic.h, and the file systems' own headers */
-#define RAMFS_MAGIC	      0x858458f6
-#define SECRETMEM_MAGIC	      0x5345434d
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
-#define FUSE_SUPER_MAGIC      0x65735546
-#define NFS_SUPER_MAGIC	      0x6969
-#define SMB_SUPER_MAGIC	      0x517b
-#define CIFS_SUPER_MAGIC      0xff534d42
-#define SMB2_SUPER_MAGIC      0xfe534d42
-#define V9FS_MAGIC	      0x01021997
-#define CEPH_SUPER_MAGIC      0x00c36400
-#define AFS_SUPER_MAGIC	      0x5346414f
-#define KAFS_SUPER_MAGIC      0x6b414653
-#define CODA_SUPER_MAGIC      0x73757245
-#define ORANGEFS_SUPER_MAGIC  0x20030528
-#define VBOXSF_SUPER_MAGIC    0x786f4256
-#define LUSTRE_SUPER_MAGIC    0x0bd00bd0
-#define BDEVFS_MAGIC	      0x62646576
+#define RAMFS_MAGIC	     0x858458f6
+#define SECRETMEM_MAGIC	     0x5345434d
+#define FUSE_SUPER_MAGIC     0x65735546
+#define NFS_SUPER_MAGIC	     0x6969
+#define SMB_SUPER_MAGIC	     0x517b
+#define CIFS_SUPER_MAGIC     0xff534d42
+#define SMB2_SUPER_MAGIC     0xfe534d42
+#define V9FS_MAGIC	     0x01021997
+#define CEPH_SUPER_MAGIC     0x00c36400
+#define AFS_SUPER_MAGIC	     0x5346414f
+#define KAFS_SUPER_MAGIC     0x6b414653
+#define CODA_SUPER_MAGIC     0x73757245
+#define ORANGEFS_SUPER_MAGIC 0x20030528
+#define VBOXSF_SUPER_MAGIC   0x786f4256
+#define LUSTRE_SUPER_MAGIC   0x0bd00bd0
+#define BDEVFS_MAGIC	     0x62646576
 
 #define INODE_ENCRYPTED (1 << 14) /* S_ENCRYPTED in i_flags: fscrypt */
 
