@@ -89,8 +89,9 @@ others_sampled() {
 		sort | uniq -c
 }
 
-# What the ledger has of copies, of what was sent, and of denials, by others.
+# What the ledger has of copies, of what was sent, of denials, and of alerts, by others; programs that were skipped are told of by
+# o_skipped.
 others_told() {
 	m_flat | jq -c --arg doctor "${M_UID[doctor]}" 'select(.uid != $doctor and ((.operations | test("copy|send|connect|listen")) or
-		.wanted == "deny" or .alert)) | {uid, program, comm, to, path, operations, reason, declassified, kind, message}'
+		.wanted == "deny" or (.alert and .kind != "missed_runs"))) | {uid, program, comm, to, path, operations, reason, declassified, kind, message}'
 }
