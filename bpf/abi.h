@@ -119,7 +119,7 @@ enum hook {
 	HOOK_INODE_SET_ACL = 15, /* before Linux 6.2, ACLs are extended attributes to the hooks, too */
 	HOOK_INODE_REMOVE_ACL = 16,
 	HOOK_MMAP_FILE = 17,
-	HOOK_FILE_MPROTECT = 18, /* a mapping is made executable */
+	HOOK_FILE_MPROTECT = 18, /* a mapping is made executable, or writable */
 	HOOK_FILE_IOCTL = 19,
 	HOOK_PTRACE_ACCESS_CHECK =
 		20, /* another process's memory: ptrace, /proc/PID/mem, process_vm_readv … */

@@ -150,6 +150,8 @@ static __noinline u64 amount__use(struct file *file, u32 operations, u32 hook, u
 			return amount(AMOUNT_UNKNOWN, 0);
 		return amount(AMOUNT_MAPPED, amount__there(file->f_inode, regs->r9, regs->si));
 	}
+	if (hook == HOOK_FILE_MPROTECT) /* of what was mapped, perhaps a part */
+		return amount(AMOUNT_MAPPED, file->f_inode->i_size);
 	if (hook != HOOK_FILE_PERMISSION)
 		return 0;
 	if (task->thread_info.status & TASK_COMPAT)

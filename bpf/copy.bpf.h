@@ -49,23 +49,23 @@ static __always_inline void copy__note(struct inode *inode)
 }
 
 /* The file with that identity, of which is noted that it may be one, comes to hold more. 0 or -ENOMEM. */
+static __always_inline int copy__enter(const struct object_id *id, u64 stores)
+{
+	__sync_fetch_and_add(&control.copies, 1); /* before the label, which nobody looks for without */
+	if (group__grow(&labels_by_file, (const u64 *)id, stores) >= 0)
+		return 0;
+	count(COUNTER_NO_CACHE);
+	return -ENOMEM;
+}
+
+/* The same by the current process. */
 static __noinline int copy__mark_known(const struct object_id *id, u64 stores)
 {
-	u64 none = 0, *label, number;
+	u64 *label = bpf_map_lookup_elem(&labels_by_file, id), number = pass_file(id);
 
-	__sync_fetch_and_add(&control.copies, 1);
-	bpf_map_update_elem(&labels_by_file, id, &none, BPF_NOEXIST);
-	label = bpf_map_lookup_elem(&labels_by_file, id);
-	if (!label) {
-		count(COUNTER_NO_CACHE);
-		return -ENOMEM;
-	}
-	if (stores & ~*label) {
-		number = pass_file(id);
+	if (!label || stores & ~*label)
 		pass__give(&number);
-	}
-	__sync_fetch_and_or(label, stores);
-	return 0;
+	return copy__enter(id, stores);
 }
 
 /* The file that one of an overlay really is; false: it is none, or is not written to as yet. */
@@ -531,6 +531,17 @@ static __always_inline int copy__open(struct file *file, u32 mechanism, u32 hook
 		     : 0;
 }
 
+/* The file of that name is written to by the current process, but not by a call that tells how much. */
+static __always_inline int copy__put(struct dentry *name, struct file *file, u32 mechanism, u32 hook)
+{
+	struct inode *inode = control.labels ? name->d_inode : NULL;
+	u64 label = inode && copy__keeps(inode) ? copy__foreign(inode, name, ~0ull) : 0;
+
+	return label ? copy__judge(inode, name, file, label,
+				   copy__how(OPERATION_BIT(OPERATION_COPY), mechanism, hook))
+		     : 0;
+}
+
 /* --- its extended attributes --- */
 
 /* Of these name spaces are what the kernel looks at itself: no place for data, and asked for by whoever lists a directory. */
@@ -549,15 +560,7 @@ static __noinline bool copy__is_kernels(const char *attribute)
 /* One is set by the current process: as if it wrote to the file. */
 static __always_inline int copy__describe(struct dentry *name, const char *attribute, u32 mechanism)
 {
-	struct inode *inode = control.labels ? name->d_inode : NULL;
-	u64 label;
-
-	if (!inode || !copy__keeps(inode) || copy__is_kernels(attribute))
-		return 0;
-	label = copy__foreign(inode, name, ~0ull);
-	return label ? copy__judge(inode, name, NULL, label,
-				   copy__how(OPERATION_BIT(OPERATION_COPY), mechanism, HOOK_INODE_SETXATTR))
-		     : 0;
+	return copy__is_kernels(attribute) ? 0 : copy__put(name, NULL, mechanism, HOOK_INODE_SETXATTR);
 }
 
 /* One of a copy is read. */

@@ -37,22 +37,22 @@ static __always_inline bool mapped__name(struct mapped *mapped, struct record_ac
 }
 
 static __always_inline void mapped__fill(struct mapped *mapped, struct record_access *record,
-					 struct file *file, u32 mechanism)
+					 struct dentry *name, u32 mechanism)
 {
+	struct inode *inode = name->d_inode;
 	u64 epoch = maps__epoch();
 	u32 slot = epoch_slot(epoch), actor = actor__granted(epoch, slot, 0, mechanism) >> 16, detail = 0;
 
 	emit__actor(record, actor);
-	emit__object(record, file->f_inode);
-	if (copy__upper(file->f_inode, &mapped->upper))
+	emit__object(record, inode);
+	if (copy__upper(inode, &mapped->upper))
 		copy__note_number(mapped->upper.ino);
 	record->flags =
 		RECORD_FLAG_COPY | RECORD_FLAG_PATH_OUTSIDE | RECORD_FLAG_MAPPED | access__actor_flags(actor);
-	if (mapped__name(mapped, record, file->f_path.dentry))
+	if (mapped__name(mapped, record, name))
 		record->flags |= RECORD_FLAG_PATH_CUT;
-	mapped->named = copy__place(file->f_inode, file->f_path.dentry, slot, &detail);
+	mapped->named = copy__place(inode, name, slot, &detail);
 	record->detail = copy_detail(0, copy_detail_media(detail)); /* what is declassified is not noted */
-	record->open_flags = file->f_flags;
 	record->mechanism = mechanism;
 	record->policy_generation = control.slots[slot & 1].generation;
 	record->header.size = sizeof(*record) + record->path_bytes;
@@ -68,11 +68,12 @@ static __always_inline bool mapped__is_file(struct inode *inode)
 static __noinline int mapped__note(struct file *file, u32 mechanism)
 {
 	static const struct mapped none = {};
-	u64 key = group__of_file(file->f_inode);
+	struct dentry *name = object__name(file);
+	u64 key = group__of_file(name->d_inode);
 	struct record_access *record;
 	struct mapped *mapped;
 
-	if (!mapped__is_file(file->f_inode) || label__is_service())
+	if (!mapped__is_file(name->d_inode) || label__is_service())
 		return 0;
 	mapped = bpf_map_lookup_elem(&mapped_files, &key);
 	if (!mapped) {
@@ -88,7 +89,8 @@ static __noinline int mapped__note(struct file *file, u32 mechanism)
 	    __sync_val_compare_and_swap(&mapped->lock, 0, 1))
 		return 0;
 	emit__announce(mechanism);
-	mapped__fill(mapped, record, file, mechanism);
+	mapped__fill(mapped, record, name, mechanism);
+	record->open_flags = file->f_flags;
 	__sync_lock_test_and_set(&mapped->lock, 0);
 	return 0;
 }
@@ -172,10 +174,7 @@ static __noinline int mapped__enter(const struct object_id *id, const struct rec
 
 	if (giver)
 		mapped__party(giver, record);
-	__sync_fetch_and_add(&control.copies, 1);
-	if (group__grow(&labels_by_file, (const u64 *)id, more) < 0)
-		count(COUNTER_NO_CACHE);
-	return 0;
+	return copy__enter(id, more);
 }
 
 /* The file is a copy from now on, by who mapped it. */

@@ -65,8 +65,8 @@ static __always_inline int memory__protect(struct vm_area_struct *area, unsigned
 	file = area->vm_file;
 	if (!file)
 		return 0;
-	if (prot & PROT_WRITE && memory__is_shared(area))
-		shared__write(file, mechanism);
+	if (prot & PROT_WRITE && memory__is_shared(area) && shared__write(file, mechanism))
+		return -EACCES;
 	if (!(prot & PROT_EXEC))
 		return 0;
 	err = access__use(file, MAY_EXEC, mechanism, HOOK_FILE_MPROTECT);

@@ -101,7 +101,7 @@ static __always_inline bool shared__is_written(struct inode *inode)
 /* It is mapped to be written by the current process. */
 static __always_inline u32 shared__how(struct file *file, u32 mechanism)
 {
-	u32 rule = unknown(copy__is_declassified(file->f_path.dentry, maps__epoch(), mechanism));
+	u32 rule = unknown(copy__is_declassified(object__name(file), maps__epoch(), mechanism));
 
 	return rule ? SHARED_DECLASSIFIED : SHARED_WRITTEN;
 }
@@ -122,19 +122,30 @@ static __noinline int shared__map(struct file *file, u32 how)
 	return shared__join(key, how);
 }
 
-/* What was mapped to be shared, and read, is about to be written. Nobody but who sees it knows its key, if it lies in no
- * store. */
-static __always_inline void shared__write(struct file *file, u32 mechanism)
+/* Nobody but who sees it knows its key, if it lies in no store. */
+static __noinline int shared__loosen(struct file *file, u32 mechanism)
 {
-	u64 key = group__of_file(file->f_inode);
+	u64 key = group__of_file(object__name(file)->d_inode);
 	u32 how;
 
 	if (!group__find(key))
-		return;
+		return 0;
 	how = shared__how(file, mechanism);
 	if (how == SHARED_WRITTEN)
 		mapped__note(file, mechanism);
-	shared__join(key, how);
+	return shared__join(key, how);
+}
+
+/* What was mapped to be shared, and read, is about to be written, which is decided as a copy; the mapping of an overlay's file
+ * has the real one. 0 or -EACCES. Apart from what follows, as the chain of calls would be longer than Linux 6.1 allows else. */
+static __always_inline int shared__write(struct file *file, u32 mechanism)
+{
+	struct dentry *name = object__name(file);
+
+	if ((copy__is_regular(name->d_inode) || copy__is_disk(name->d_inode)) &&
+	    copy__put(name, file, mechanism, HOOK_FILE_MPROTECT))
+		return -EACCES;
+	return shared__loosen(file, mechanism);
 }
 
 /* The current process gets at another's memory, now and as long as it has a descriptor of that. */

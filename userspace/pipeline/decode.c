@@ -86,7 +86,7 @@ static bool operations_fit(unsigned operations)
 static bool copy_fits(const struct record_access *a)
 {
 	return a->operations != COPY || a->hook == HOOK_FILE_PERMISSION || a->hook == HOOK_MMAP_FILE ||
-	       a->hook == HOOK_FILE_IOCTL || a->hook == HOOK_INODE_SETXATTR;
+	       a->hook == HOOK_FILE_MPROTECT || a->hook == HOOK_FILE_IOCTL || a->hook == HOOK_INODE_SETXATTR;
 }
 
 /* A mapping from before is a copy, and nobody could deny it. */

@@ -83,6 +83,11 @@ make_loosened() {
 	truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" view loosen take "$R" fill
 }
 
+# Mapped to be read before, and made writable after.
+make_unlocked() {
+	truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" view take "$R" loosen fill
+}
+
 make_tee() {
 	as daemon cat "$R" | as news tee "$1" >/dev/null
 }
@@ -118,7 +123,7 @@ read_before() {
 TELLS="operations=read reason=not_granted flags=path_outside,copy store"
 copies() {
 	local way
-	for way in cp cat append dd before mapped held loosened moved linked renamed_over copied_again; do
+	for way in cp cat append dd before mapped held loosened unlocked moved linked renamed_over copied_again; do
 		m_attack "$way" "user=news $TELLS=ehr path=$CASE_DIR/out/$way.$M_PASS" copy_and_read "$way" as news cat
 	done
 	m_attack "cp, and root" "user=root $TELLS=ehr path=$CASE_DIR/out/cp.$M_PASS" copy_and_read cp cat
@@ -203,13 +208,18 @@ t_check "reload" "$MUNIMENT" reload --run "$M/run"
 m_attack "after a policy" "user=news $TELLS=ehr" as news cat out/cp.guarded
 m_attack "where no copy may lie" "user=daemon operations=copy reason=copies path=$CASE_DIR/out/denied" as daemon cp "$R" out/denied
 t_equal "nothing is there" "" "$(tr -d '\0' <out/denied)"
+m_attack "by what is made writable" "user=daemon operations=copy reason=copies hook=file_mprotect path=$CASE_DIR/out/unlocked" make_unlocked out/unlocked
+t_equal "nothing is there, either" "" "$(tr -d '\0' <out/unlocked)"
 t_check "where one may" as daemon cp "$R" work/copy
+t_check "that one, too" make_unlocked work/unlocked
 make_held out/late
 make_loosened work/late
 m_entry "what no mapping from before could be denied" "$(is_mapped "$CASE_DIR/out/late" '.action_id == 3 and
 	(.unmapped.muniment | .wanted == "deny" and .enforced == "allowed" and .reason == "copies" and .rule == "policy.yaml:15") and
 	(.message | endswith("which was mapped before it held any"))')"
 m_entry "nor needed to be" "$(is_mapped "$CASE_DIR/work/late" '.action_id == 1')"
+m_entry "what was made writable after is no such" ".file.path == \"$CASE_DIR/work/unlocked\" and .action_id == 1 and (.unmapped.muniment |
+	.operations == [\"copy\"] and .hook == \"file_mprotect\" and .bytes_mapped == 4096 and (.flags | index(\"mapped_before\") | not))"
 m_attack "which is guarded" "user=news $TELLS=ehr" as news cat work/copy
 policy "copies: {to: [$CASE_DIR/work], else: alert}"
 t_check "reload" "$MUNIMENT" reload --run "$M/run"

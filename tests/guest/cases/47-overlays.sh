@@ -57,6 +57,15 @@ hold_and_read() {
 	as news truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" hold take "$R" fill && sleep 2 && as news cat "$2"
 }
 
+# Likewise, but made writable after: decided then.
+unlock() {
+	as news truncate -s 4096 "$1" && chmod 666 "$1" && as daemon "$STEPS" open "$1" view take "$R" loosen fill
+}
+
+unlock_and_read() {
+	unlock "$1" && as news cat "$2"
+}
+
 # Somebody's own overlay, over where copies may lie: its files lie elsewhere.
 own_overlay() {
 	as daemon unshare --user --map-root-user --mount sh -c 'cd "$1" && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr overlay "$2" &&
@@ -70,6 +79,8 @@ attacks() {
 	m_attack "one by a mapping" "$READS" map_and_read "$O/out/mapped.$M_PASS" "$O/out/mapped.$M_PASS"
 	m_attack "that one, below the overlay" "$READS" as news cat "upper/out/mapped.$M_PASS"
 	m_attack "one that was mapped before, below the overlay" "$READS" hold_and_read "$O/out/held.$M_PASS" "upper/out/held.$M_PASS"
+	m_attack "one that is made writable" "$READS path=$O/out/unlocked.$M_PASS" unlock_and_read "$O/out/unlocked.$M_PASS" "$O/out/unlocked.$M_PASS"
+	m_attack "that one, below the overlay" "$READS" as news cat "upper/out/unlocked.$M_PASS"
 	m_attack "elsewhere on the overlay" "user=daemon operations=copy reason=copies path=$O/elsewhere/copy" copy_and_read "$O/elsewhere/copy" as daemon cat "$O/elsewhere/copy"
 	m_attack "an overlay of one's own" "user=daemon operations=copy reason=copies" own_overlay "$CASE_DIR/to"
 	m_attack "another one, over an overlay" "user=daemon operations=copy reason=copies" own_overlay "$O/out"
@@ -90,6 +101,7 @@ m_guarded attacks
 m_allowed "a copy by who may read the store" "user=daemon operations=read path=$O/out/two flags=path_outside,copy" \
 	copy_and_read "$O/out/two" as daemon cat "$O/out/two"
 m_attack "in the upper layer itself" "user=daemon operations=copy reason=copies path=$CASE_DIR/upper/out/direct" copy upper/out/direct
+m_attack "elsewhere, what is made writable" "user=daemon operations=copy reason=copies hook=file_mprotect path=$O/elsewhere/unlocked" unlock "$O/elsewhere/unlocked"
 t_check "what is declassified" quietly copy "$O/plain/sum"
 t_equal "is no copy" "$MARKER" "$(as news cat "$O/plain/sum")"
 t_equal "nor below the overlay" "$MARKER" "$(as news cat upper/plain/sum)"
