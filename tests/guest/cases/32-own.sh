@@ -206,6 +206,19 @@ ask() {
 	fi
 }
 
+# The process that has read a record and sleeps.
+holder() {
+	"$MUNIMENT" labels --json --run "$M/run" | jq -r '.processes[] | select(.name == "sleep" and .user == "daemon") | .pid'
+}
+
+holds() {
+	[[ -n $(holder) ]]
+}
+
+holds_nothing() {
+	! holds
+}
+
 # ask_as USER …: the same by who logged in as USER, now root.
 ask_as() {
 	(
@@ -272,8 +285,18 @@ t_equal "status tells of the window" 1 "$("$MUNIMENT" status --run "$M/run" | gr
 ask 0 "closed" maintenance --end --reason finished
 m_guarded try "after the window" "operations=delete" rm "$M/policy.d/new"
 m_events
-t_equal "the stop is asked for" 1 "$(ask_as bin stop --reason 'disk change' | grep -c 'muniment approve 2$')"
-t_equal "and agreed to" "the daemon stops" "$(ask_as sync approve 2)"
+as daemon sh -c 'read -r record <"$1" && exec sleep 120' sh "$M/store/record" &
+t_check "somebody holds a record" t_wait 20 holds
+HOLDER=$(holder)
+t_equal "that he does not is asked for" 1 "$(ask_as bin labels --clear "$HOLDER" --reason 'it was a test' | grep -c 'muniment approve 2$')"
+t_check "before the approval he does" holds
+t_equal "which is given" "the label is cleared" "$(ask_as sync approve 2)"
+t_check "he does no more" t_wait 5 holds_nothing
+kill "$HOLDER"
+m_entry "the clearing, by whom and why" '.metadata.event_code == "label_cleared" and
+	(.unmapped.muniment | .reason == "it was a test" and .label == ["ehr"] and .by.name == "bin" and .approved_by.name == "sync")'
+t_equal "the stop is asked for" 1 "$(ask_as bin stop --reason 'disk change' | grep -c 'muniment approve 3$')"
+t_equal "and agreed to" "the daemon stops" "$(ask_as sync approve 3)"
 wait "$M_PID"
 t_equal "the daemon ends in order" 0 $?
 m_entry "the stop, by whom and why" '.metadata.event_code == "stop_asked" and
