@@ -43,10 +43,11 @@ bool overlay_numbers_twice(const char *path)
 	struct statfs fs;
 	struct stat st;
 	dev_t overlay = 0;
+	size_t length = strlen(path);
 
-	if (strlen(path) >= sizeof(at) || statfs(path, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
+	if (length >= sizeof(at) || statfs(path, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
 		return false;
-	strcpy(at, path);
+	memcpy(at, path, length + 1);
 	while (told == TOLD_NOTHING && stat(at, &st) == 0) {
 		if (S_ISDIR(st.st_mode) && overlay && st.st_dev != overlay)
 			break; /* another file system */

@@ -6,7 +6,7 @@
 # attack is shown to work on a daemon that does not (--protect off); root has all capabilities. Then windows for
 # maintenance, a second person's approval, the proper end, and pins that outlive it.
 # timeout: 420
-# shellcheck disable=SC2034,SC2119  # M_… are of muniment.sh; options that are optional
+# shellcheck disable=SC2016,SC2034,SC2119  # variables of sh; M_… are of muniment.sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
 . "$TREE/tests/guest/lib.sh"
 # shellcheck source=tests/guest/muniment.sh

@@ -180,9 +180,9 @@ as daemon sh -c 'cat "$1" "$2" >out/both' sh "$R" "$B"
 as daemon "$CASE_DIR/server" -c 'mapfile -t all <"$1" && : >out/ready && read -r -t 30 <out/go' server out/both &
 reader=$!
 t_wait 20 test -e out/ready
-"$MUNIMENT" labels --json --run "$M/run" >who
+"$MUNIMENT" labels --json --run "$M/run" >holders
 t_check "a copy of two stores: what its reader serves it does not hold, the rest it does" jq -e \
-	'[.processes[] | select(.name == "server") | .stores] == [["research"]]' who
+	'[.processes[] | select(.name == "server") | .stores] == [["research"]]' holders
 echo >out/go
 wait "$reader"
 t_check "who holds nothing may write to it" as news sh -c 'echo more >>out/append.guarded'
