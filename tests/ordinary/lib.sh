@@ -114,6 +114,13 @@ o_skipped() {
 	jq -n "[inputs | $what | .unmapped.muniment.labels] | add | select(. > 0) | \"# \\(.) labels may be missing\"" -r "$1"
 }
 
+# The monitor finds nothing to look at, but for that.
+o_status_is_good() {
+	local but='[]'
+	[[ $KERNEL != sid ]] || but='["the kernel skipped programs of the monitor"]'
+	"$MUNIMENT" status --json --run "$M/run" | jq -e "(.findings - $but) | ., . == []"
+}
+
 # The account of the work: what it left in the ledger.
 o_no_denials() {
 	sleep 1

@@ -175,7 +175,7 @@ dumps() {
 }
 
 looks() {
-	ps auxf && top -b -n 1 && ss -tuxap && pg_lsclusters && "$MUNIMENT" status --run "$M/run" && "$MUNIMENT" reload --run "$M/run"
+	ps auxf && top -b -n 1 && ss -tuxap && pg_lsclusters && o_status_is_good && "$MUNIMENT" reload --run "$M/run"
 }
 
 # Each round's own.
