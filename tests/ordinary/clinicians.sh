@@ -24,11 +24,13 @@ logs_in() {
 # At a terminal: reads, looks a name up, asks the database, which holds no note by that, writes to the log and to the store, lets
 # results lie where copies may, and goes.
 clinician_at_a_terminal() {
+	rm -f /srv/work/doctor/record
 	printf '%s\n' "cat $NOTES/record" "grep -c . $NOTES/record | sort" 'getent ahostsv4 www.example.org' \
-		"$PG/psql -h 127.0.0.1 -X -A -t -c 'select mrn from patients where id = 7' ehr" 'logger a record was seen' \
+		"$PG/psql -h 127.0.0.1 -X -A -t -P pager=off -c 'select mrn from patients where id = 7' ehr" 'logger a record was seen' \
 		"echo seen by \$LOGNAME >>$NOTES/seen" "cp $NOTES/record /srv/work/doctor/" 'sleep 15' exit |
 		logs_in doctor -tt "doctor@$HOST" >"$M/terminal" 2>&1
-	grep -q "$MARKER" "$M/terminal" && grep -q '10\.9\.0\.3' "$M/terminal" && grep -q '^MRN-7' "$M/terminal"
+	grep -q "$MARKER" "$M/terminal" && grep -q '10\.9\.0\.3' "$M/terminal" && grep -q '^MRN-7' "$M/terminal" &&
+		[[ -s /srv/work/doctor/record ]]
 }
 
 # Without one, and by scp.
