@@ -29,7 +29,7 @@ clinician_at_a_terminal() {
 		"$PG/psql -h 127.0.0.1 -X -A -t -P pager=off -c 'select mrn from patients where id = 7' ehr" 'logger a record was seen' \
 		"echo seen by \$LOGNAME >>$NOTES/seen" "cp $NOTES/record /srv/work/doctor/" 'sleep 15' exit |
 		logs_in doctor -tt "doctor@$HOST" >"$M/terminal" 2>&1
-	grep -q "$MARKER" "$M/terminal" && grep -q '10\.9\.0\.3' "$M/terminal" && grep -q '^MRN-7' "$M/terminal" &&
+	grep -q "$MARKER" "$M/terminal" && grep -q '10\.9\.0\.3' "$M/terminal" && grep -q MRN-7 "$M/terminal" &&
 		[[ -s /srv/work/doctor/record ]]
 }
 
