@@ -133,7 +133,8 @@ static __noinline int shared__loosen(struct file *file, u32 mechanism)
 	how = shared__how(file, mechanism);
 	if (how == SHARED_WRITTEN)
 		mapped__note(file, mechanism);
-	return shared__join(key, how);
+	shared__join(key, how); /* what could not be noted is counted */
+	return 0;
 }
 
 /* What was mapped to be shared, and read, is about to be written, which is decided as a copy; the mapping of an overlay's file
@@ -145,7 +146,8 @@ static __always_inline int shared__write(struct file *file, u32 mechanism)
 	if ((copy__is_regular(name->d_inode) || copy__is_disk(name->d_inode)) &&
 	    copy__put(name, file, mechanism, HOOK_FILE_MPROTECT))
 		return -EACCES;
-	return shared__loosen(file, mechanism);
+	shared__loosen(file, mechanism);
+	return 0;
 }
 
 /* The current process gets at another's memory, now and as long as it has a descriptor of that. */
