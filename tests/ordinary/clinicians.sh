@@ -85,10 +85,9 @@ sampled() {
 }
 
 # Whoever held something in any sample and is none of the clinicians. What a program with `serves` executes holds what it served
-# (README): so does id, which pg_ctlcluster asks, and the shell by which pg_ctl starts the server, for a moment.
+# (README): so does id, which pg_ctlcluster asks, for a moment.
 others_sampled() {
-	jq -r '.labels.processes[] | select(.user != "doctor" and (.stores != ["ehr"] or
-		(.name != "id" and (.name != "sh" or .user != "postgres")))) | "\(.name) by \(.user // .uid): \(.stores | join(", "))"' "$M/samples" |
+	jq -r '.labels.processes[] | select(.user != "doctor" and (.stores != ["ehr"] or .name != "id")) | "\(.name) by \(.user // .uid): \(.stores | join(", "))"' "$M/samples" |
 		sort | uniq -c
 }
 
