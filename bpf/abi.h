@@ -24,7 +24,7 @@ typedef long long __s64;
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Raised when a record, a map or a meaning below changes: pinned maps of another version are not adopted. */
-#define MUNIMENT_ABI_VERSION 11
+#define MUNIMENT_ABI_VERSION 12
 
 /* Limits of a policy; the checker refuses more. */
 #define STORES_MAX     64  /* stores of the policy: ids 0..63, a label is one bit of 64 */
@@ -42,6 +42,7 @@ typedef long long __s64;
 #define VOLUMES_MAX    4096 /* counts of what was sent under agreements, those of former policies among them */
 #define REGIONS_MAX    64   /* that agreements name: a mask has a bit for each */
 #define RESOLVERS_MAX  64
+#define NO_RECORDS_MAX 1024 /* files of all stores that hold none */
 
 /* Addresses that the names in agreements may have at a time, and networks in the regions that they name. */
 #define HOST_ADDRESSES_MAX  64 /* of one name */
@@ -298,6 +299,14 @@ union object_value { /* of a struct object_key */
 	__u64 rules; /* of OBJECT_SINK */
 };
 
+/* A file of a store that holds no records, by its name in a directory: the store's number is the value. */
+#define NO_RECORDS_NAME 44
+struct no_records_key {
+	struct object_id directory;
+	__u32 slot;
+	char name[NO_RECORDS_NAME]; /* ended by NUL; 0 behind its end */
+};
+
 struct store_rules {
 	struct role_set granted[OPERATION_END]; /* roles that may do the operation; entry 0 is unused */
 	struct role_set serves;			/* roles that a grant says this of */
@@ -327,12 +336,13 @@ struct device_rules { /* what to do where the walk cannot tell */
 	__u32 reserved;
 };
 
-#define FLOW_SERVES  1u	 /* some grant says that it serves */
-#define FLOW_SINKS   2u	 /* the policy has rules that declassify */
-#define FLOW_REGIONS 4u	 /* some agreement says where the receiver must be */
-#define FLOW_DNS     8u	 /* the policy has a section `dns` */
-#define FLOW_TLS     16u /* some agreement wants TLS: connections are looked at from their beginning */
-#define FLOW_ANSWERS 32u /* what a resolver answers a process leads to agreements with that name */
+#define FLOW_SERVES	1u  /* some grant says that it serves */
+#define FLOW_SINKS	2u  /* the policy has rules that declassify */
+#define FLOW_REGIONS	4u  /* some agreement says where the receiver must be */
+#define FLOW_DNS	8u  /* the policy has a section `dns` */
+#define FLOW_TLS	16u /* some agreement wants TLS: connections are looked at from their beginning */
+#define FLOW_ANSWERS	32u /* what a resolver answers a process leads to agreements with that name */
+#define FLOW_NO_RECORDS 64u /* some store has files that hold none */
 
 #define FILTER_WORDS 8 /* 512 bits: exact enough for 64 stores, and a cache line */
 

@@ -143,16 +143,20 @@ static __always_inline int access__unrecorded(struct inode *inode, const struct 
 
 /* Who reads a record comes to hold data of its store. 0, or the reason why it must not be read. Others' memory is not
  * read here: see memory__settle. */
-static __always_inline u32 access__label(const struct access *access)
+static __always_inline u32 access__label(struct inode *inode, struct dentry *dentry,
+					 const struct access *access)
 {
 	if (!(access->operations & (OPERATION_BIT(OPERATION_READ) | OPERATION_BIT(OPERATION_EXECUTE))) ||
 	    access->granted & GRANTED_LABELLED || access->target)
+		return 0;
+	if (control.slots[access->slot & 1].flows & FLOW_NO_RECORDS &&
+	    no_records__are_in(inode, dentry, access->slot & 1, access->place.store))
 		return 0;
 	return label__gain(access->place.store, access->slot, access->granted & GRANTED_SERVES);
 }
 
 /* Sets wanted, enforced and reason for an access whose place and grants are known. */
-static __always_inline void access__judge(struct inode *inode, struct access *access)
+static __always_inline void access__judge(struct inode *inode, struct dentry *dentry, struct access *access)
 {
 	u32 mode, audit,
 		denied = access->place.reason ||
@@ -162,7 +166,7 @@ static __always_inline void access__judge(struct inode *inode, struct access *ac
 	access->wanted = VERDICT_ALLOW;
 	access->enforced = ENFORCED_ALLOWED;
 	if (!denied)
-		access->place.reason = unknown(access__label(access));
+		access->place.reason = unknown(access__label(inode, dentry, access));
 	if (!denied && !access->place.reason)
 		return;
 	access->wanted = VERDICT_DENY;
@@ -175,7 +179,7 @@ static __always_inline void access__judge(struct inode *inode, struct access *ac
 	if (mode != STORE_MODE_ENFORCE)
 		access->flags |= RECORD_FLAG_MONITOR;
 	if (denied && access->enforced == ENFORCED_ALLOWED)
-		access__label(access);
+		access__label(inode, dentry, access);
 }
 
 /* By inode: files of a directory have neighbouring numbers, and the verifier allows no arithmetic on the
@@ -366,7 +370,7 @@ static __noinline int access__settle(struct inode *inode, struct dentry *dentry,
 
 	access__tell_actor(access);
 	access__blur(access, nothing);
-	access__judge(inode, access);
+	access__judge(inode, dentry, access);
 	quiet = own__is_store(access->place.store) && access->wanted == VERDICT_ALLOW;
 	access__blur_verdict(access, nothing);
 	if (quiet + nothing)

@@ -21,6 +21,7 @@
 #include "bpf/amount.bpf.h"
 #include "bpf/script.bpf.h"
 #include "bpf/raw.bpf.h"
+#include "bpf/no_records.bpf.h"
 #include "bpf/access.bpf.h"
 #include "bpf/flow.bpf.h"
 #include "bpf/carrier.bpf.h"

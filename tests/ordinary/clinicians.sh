@@ -84,10 +84,9 @@ sampled() {
 			10000 | round / 100)% held something"' "$M/samples"
 }
 
-# Whoever held something in any sample and is none of the clinicians. What a program with `serves` executes holds what it served
-# (README): so does id, which pg_ctlcluster asks, for a moment.
+# Whoever held something in any sample and is none of the clinicians.
 others_sampled() {
-	jq -r '.labels.processes[] | select(.user != "doctor" and (.stores != ["ehr"] or .name != "id")) | "\(.name) by \(.user // .uid): \(.stores | join(", "))"' "$M/samples" |
+	jq -r '.labels.processes[] | select(.user != "doctor") | "\(.name) by \(.user // .uid): \(.stores | join(", "))"' "$M/samples" |
 		sort | uniq -c
 }
 

@@ -7,8 +7,7 @@
 # shellcheck disable=SC2034  # for the cases
 PG=/usr/lib/postgresql/15/bin
 DATA=/var/lib/postgresql/15/main
-# With PGHOST, pg_wrapper need not look into the store before it executes psql (policies/ehr-postgresql.yaml).
-export LC_ALL=C.UTF-8 PGCLUSTER=15/main PGHOST=/var/run/postgresql
+export LC_ALL=C.UTF-8 PGCLUSTER=15/main
 
 # Before the monitor starts: the cluster is there when its policy is written.
 pg_create() {

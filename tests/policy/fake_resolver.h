@@ -83,6 +83,7 @@ static const struct fake_file {
 	{"/srv/departments/clinic", NULL, 29, S_IFDIR | 0750, 0, false, NULL},
 	{"/srv/departments/surgery", NULL, 30, S_IFDIR | 0750, 0, false, NULL},
 	{"/var/lib/postgresql/15/main", NULL, 31, S_IFDIR | 0700, 113, false, NULL},
+	{"/var/lib/postgresql/15/main/global", NULL, 81, S_IFDIR | 0700, 113, false, NULL},
 	{"/var/lib/orthanc", NULL, 32, S_IFDIR | 0700, 114, false, NULL},
 	{"/var/lib/pgbackup", NULL, 33, S_IFDIR | 0700, 113, false, NULL},
 	{"/usr/lib/postgresql/15/bin/postgres", NULL, 40, S_IFREG | 0755, 0, false, NULL},

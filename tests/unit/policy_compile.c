@@ -494,6 +494,74 @@ static void copies_of_records(void **state)
 	}
 }
 
+static int check_text(const struct buf *source, struct policy **ret_policy)
+{
+	*ret_policy = policy_new();
+	assert_int_equal(policy_add_text(*ret_policy, "p.yaml", source->data, source->len), 0);
+	return policy_check(*ret_policy, &fake_env);
+}
+
+static void files_without_records(void **state)
+{
+	static const struct {
+		const char *directory;
+		const char *name;
+		uint32_t store;
+	} expected[] = {
+		{"/srv/records", "VERSION", 0},
+		{"/srv/records/2026", "0123456789012345678901234567890123456789012", 0},
+		{"/srv/records", "LOCK", 0}, /* behind the link */
+		{"/srv/dicom/archive", "VERSION", 1},
+	};
+	struct policy_image *image = NULL;
+	struct policy *policy;
+	struct buf source = {0};
+
+	(void)state;
+	buf_str(&source, "version: 1\nmode: enforce\nstores:\n"
+			 "  ehr:\n    paths: [/srv/records]\n    no_records: [/srv/records/VERSION, "
+			 "/srv/records/2026/0123456789012345678901234567890123456789012, /srv/link/LOCK]\n"
+			 "  images: {paths: [/srv/dicom/archive], no_records: [/srv/dicom/archive/VERSION]}\n"
+			 "roles:\n  staff: {users: [alice]}\ngrants:\n"
+			 "  - {role: staff, store: ehr, access: [read]}\n"
+			 "  - {role: staff, store: images, access: [read, delete]}\n");
+	assert_int_equal(check_text(&source, &policy), 0);
+	assert_int_equal(policy_compile(policy, &image), 0);
+	policy_free(policy);
+	buf_free(&source);
+	assert_int_equal(image->n_no_records, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_string_equal(image->no_records[i].directory, expected[i].directory);
+		assert_string_equal(image->no_records[i].name, expected[i].name);
+		assert_int_equal(image->no_records[i].store, expected[i].store);
+	}
+	policy_image_free(image);
+}
+
+/* As many as the kernel's map takes, and one more. */
+static void too_many_files_without_records(void **state)
+{
+	(void)state;
+	for (unsigned more = 0; more <= 1; more++) {
+		struct policy *policy;
+		struct buf source = {0};
+
+		buf_str(&source, "version: 1\nmode: enforce\nroles:\n  staff: {users: [alice]}\ngrants:\n"
+				 "  - {role: staff, store: ehr, access: [read]}\n"
+				 "stores:\n  ehr:\n    paths: [/srv/records]\n    no_records:\n");
+		for (unsigned i = 0; i < NO_RECORDS_MAX + more; i++)
+			buf_printf(&source, "      - /srv/records/%u\n", i);
+		assert_int_equal(check_text(&source, &policy), more ? -EINVAL : 0);
+		assert_int_equal(policy->findings.n, more);
+		if (more) {
+			assert_int_equal(policy->findings.items[0].id, POLICY_LIMIT_EXCEEDED);
+			assert_int_equal(policy->findings.items[0].at.line, 11 + NO_RECORDS_MAX);
+		}
+		policy_free(policy);
+		buf_free(&source);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +575,8 @@ int main(void)
 		cmocka_unit_test(the_host_section),
 		cmocka_unit_test(libraries),
 		cmocka_unit_test(copies_of_records),
+		cmocka_unit_test(files_without_records),
+		cmocka_unit_test(too_many_files_without_records),
 	};
 
 	return cmocka_run_group_tests_name("policy compile", tests, set_up, tear_down);

@@ -47,7 +47,7 @@ static void lines_say_all(void **state)
 		buf_char(&out, '\n');
 	}
 	assert_string_equal(out.data, "p.yaml:4:32: error: unknown key \"clas\" in the store; expected "
-				      "paths, mode, class, audit, regulations, "
+				      "paths, no_records, mode, class, audit, regulations, "
 				      "data_subject or retention; did you mean \"class\"? [unknown-key]\n"
 				      "p.yaml:5:3: error: \"\xc3\xa4\" cannot be the name of a store; "
 				      "expected a lower-case letter, then at most 62 "

@@ -86,6 +86,8 @@ static int clear_idle_slot(struct filling *f)
 		err = clear_slot(skel->maps.resolvers, offsetof(struct resolver_key, slot), f->slot);
 	if (!err)
 		err = clear_slot(skel->maps.names_agreed, offsetof(struct name_key, slot), f->slot);
+	if (!err)
+		err = clear_slot(skel->maps.no_records, offsetof(struct no_records_key, slot), f->slot);
 	for (uint32_t i = 0; !err && i < STORE_IDS; i++) {
 		uint32_t index = f->slot * STORE_IDS + i;
 
@@ -352,6 +354,30 @@ static int fill_stores(struct filling *f)
 	return err;
 }
 
+/* A directory that was replaced since is another one: what lies there holds records until the policy is read anew. */
+static int fill_no_records(struct filling *f)
+{
+	int fd = map_fd(f->k->skel->maps.no_records), err = 0;
+
+	for (size_t i = 0; !err && i < f->image->n_no_records; i++) {
+		const struct image_no_records *file = &f->image->no_records[i];
+		struct no_records_key key = {.slot = f->slot};
+		struct identified id;
+
+		err = kernel_identify_path(f->k, file->directory, &id);
+		if (err) {
+			log_error("cannot tell which files in %s hold no records: %s", file->directory,
+				  strerror(-err));
+			break;
+		}
+		key.directory = id.id;
+		memcpy(key.name, file->name, sizeof(key.name));
+		err = bpf_map_update_elem(fd, &key, &file->store, BPF_ANY);
+		f->policy->flows |= FLOW_NO_RECORDS;
+	}
+	return err;
+}
+
 /* The watchdog's file. Where nothing can be prevented it is only monitored: the daemon would be the one to be
  * killed. */
 static int fill_canary(struct filling *f)
@@ -441,6 +467,8 @@ int kernel_apply(struct kernel *k, struct policy_image *image, uint32_t generati
 		err = fill_stores(&f);
 	if (!err)
 		err = kernel_fill_egress(k, image, f.slot);
+	if (!err)
+		err = fill_no_records(&f);
 	if (!err)
 		err = kernel_fill_copies(k, image, f.slot);
 	if (!err)

@@ -56,6 +56,14 @@ static void free_paths(struct policy_store_path *paths, size_t n)
 	free(paths);
 }
 
+static void free_store(struct policy_store *store)
+{
+	free_paths(store->paths, store->n_paths);
+	for (size_t i = 0; i < store->n_no_records; i++)
+		policy_path_info_clear(&store->no_records[i].directory);
+	free(store->no_records);
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)
@@ -66,7 +74,7 @@ void policy_free(struct policy *policy)
 		ytree_free(policy->files[i].tree);
 	}
 	for (size_t i = 0; i < policy->n_stores; i++)
-		free_paths(policy->stores[i].paths, policy->stores[i].n_paths);
+		free_store(&policy->stores[i]);
 	free_paths(policy->copies.to, policy->copies.n_to);
 	for (size_t i = 0; i < policy->n_sinks; i++) {
 		free_paths(policy->sinks[i].to, policy->sinks[i].n_to);
@@ -145,6 +153,22 @@ static bool check_agreement_limits(struct checker *ck)
 	return check_limit(ck, endpoints, ENDPOINTS_MAX, "endpoints in agreements", at) && good;
 }
 
+static bool check_no_records_limit(struct checker *ck)
+{
+	const struct policy *policy = ck->policy;
+	struct policy_place at = {.file = POLICY_NO_FILE};
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_stores; i++) {
+		const struct policy_store *store = &policy->stores[i];
+
+		if (n <= NO_RECORDS_MAX && n + store->n_no_records > NO_RECORDS_MAX)
+			at = store->no_records[NO_RECORDS_MAX - n].word.at;
+		n += store->n_no_records;
+	}
+	return check_limit(ck, n, NO_RECORDS_MAX, "files without records", at);
+}
+
 static bool check_sink_limits(struct checker *ck)
 {
 	const struct policy *policy = ck->policy;
@@ -211,6 +235,7 @@ static bool check_limits(struct checker *ck)
 		paths += policy->stores[i].n_paths;
 	}
 	good &= check_limit(ck, paths, POLICY_PATHS_MAX, "store paths", at);
+	good &= check_no_records_limit(ck);
 	at = first_beyond(policy, USERS_MAX, &n, 'u');
 	good &= check_limit(ck, n, USERS_MAX, "users in roles", at);
 	at = first_beyond(policy, GROUPS_MAX, &n, 'g');
@@ -258,6 +283,7 @@ int policy_check(struct policy *policy, const struct policy_env *env)
 		check_references(&ck, complete);
 		check_agreements(&ck);
 		check_stores(&ck);
+		check_no_records(&ck);
 		check_copies(&ck);
 		check_declassify(&ck);
 		check_roles(&ck);

@@ -28,6 +28,9 @@ bool check_locate(struct checker *ck, struct policy_store_path *path, const char
 /* Is a the place b, or below it on the same file system; by name where the host does not tell file systems apart. */
 bool check_lies_in(const struct policy_path_info *a, const struct policy_path_info *b);
 
+/* Files of stores that hold none. After check_stores and check_references. */
+void check_no_records(struct checker *ck);
+
 /* Where copies may lie, and what is none. After check_stores. */
 void check_copies(struct checker *ck);
 void check_declassify(struct checker *ck);

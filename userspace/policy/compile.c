@@ -47,6 +47,31 @@ static int copy_roots(const struct policy_store *store, uint32_t id, struct poli
 	return 0;
 }
 
+static int copy_no_records(const struct policy *policy, struct policy_image *image)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_stores; i++)
+		n += policy->stores[i].n_no_records;
+	image->no_records = calloc(n + 1, sizeof(*image->no_records));
+	if (!image->no_records)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_stores; i++) {
+		for (size_t k = 0; k < policy->stores[i].n_no_records; k++) {
+			const struct policy_no_records *from = &policy->stores[i].no_records[k];
+			struct image_no_records *to = &image->no_records[image->n_no_records];
+
+			to->directory = strdup(from->directory.canonical);
+			if (!to->directory)
+				return -ENOMEM;
+			memcpy(to->name, from->name, sizeof(to->name));
+			to->store = (uint32_t)i;
+			image->n_no_records++;
+		}
+	}
+	return 0;
+}
+
 static int copy_stores(const struct policy *policy, struct policy_image *image)
 {
 	size_t roots = 0;
@@ -313,11 +338,12 @@ int policy_compile(const struct policy *policy, struct policy_image **ret_image)
 	image->degraded = policy->degraded;
 	policy_digest(policy, image->sha256);
 	if ((rc = copy_files(policy, image)) < 0 || (rc = copy_stores(policy, image)) < 0 ||
-	    (rc = copy_grants(policy, image)) < 0 || (rc = copy_compartments(policy, image)) < 0 ||
-	    (rc = copy_roles(policy, image)) < 0 || (rc = build_users(policy, image)) < 0 ||
-	    (rc = build_groups(policy, image)) < 0 || (rc = image_build_programs(policy, image)) < 0 ||
-	    (rc = copy_host(policy, image)) < 0 || (rc = copy_copies(policy, image)) < 0 ||
-	    (rc = image_build_sinks(policy, image)) < 0 || (rc = image_build_agreements(policy, image)) < 0) {
+	    (rc = copy_no_records(policy, image)) < 0 || (rc = copy_grants(policy, image)) < 0 ||
+	    (rc = copy_compartments(policy, image)) < 0 || (rc = copy_roles(policy, image)) < 0 ||
+	    (rc = build_users(policy, image)) < 0 || (rc = build_groups(policy, image)) < 0 ||
+	    (rc = image_build_programs(policy, image)) < 0 || (rc = copy_host(policy, image)) < 0 ||
+	    (rc = copy_copies(policy, image)) < 0 || (rc = image_build_sinks(policy, image)) < 0 ||
+	    (rc = image_build_agreements(policy, image)) < 0) {
 		policy_image_free(image);
 		return rc;
 	}
@@ -335,6 +361,8 @@ void policy_image_free(struct policy_image *image)
 		free(image->stores[i].name);
 	for (size_t i = 0; i < image->n_roots; i++)
 		free(image->roots[i].path);
+	for (size_t i = 0; i < image->n_no_records; i++)
+		free(image->no_records[i].directory);
 	for (size_t i = 0; i < image->n_roles; i++)
 		free(image->roles[i].name);
 	image_free_programs(image);
@@ -345,6 +373,7 @@ void policy_image_free(struct policy_image *image)
 	free(image->files);
 	free(image->stores);
 	free(image->roots);
+	free(image->no_records);
 	free(image->roles);
 	free(image->users);
 	free(image->groups);

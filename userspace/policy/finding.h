@@ -71,6 +71,8 @@ enum policy_severity { POLICY_SEVERITY_INVALID, POLICY_ERROR, POLICY_WARNING };
 	X(STORE_OVERLAP, "store-overlap", ERROR)                                                             \
 	X(STORE_MOUNT, "store-mount", WARNING)                                                               \
 	X(STORE_OVERLAY, "store-overlay", WARNING)                                                           \
+	X(NO_RECORDS_OUTSIDE, "no-records-outside", ERROR)                                                   \
+	X(NO_RECORDS_WRITTEN, "no-records-written", ERROR)                                                   \
 	X(COPIES_IN_STORE, "copies-in-store", WARNING)                                                       \
 	X(DECLASSIFY_IN_STORE, "declassify-in-store", WARNING)                                               \
 	X(DECLASSIFY_ROOT, "declassify-root", ERROR)                                                         \

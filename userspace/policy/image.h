@@ -30,6 +30,13 @@ struct image_root { /* its index is record_access.root */
 	uint64_t ino;
 };
 
+/* A file of a store that holds no records. */
+struct image_no_records {
+	char *directory; /* canonical */
+	char name[NO_RECORDS_NAME];
+	uint32_t store;
+};
+
 struct image_role {
 	char *name;
 	uint32_t file; /* index into files: where its `libraries` stands; with a bit in asking */
@@ -162,6 +169,8 @@ struct policy_image {
 	size_t n_files;
 	struct image_store *stores;
 	size_t n_stores;
+	struct image_no_records *no_records;
+	size_t n_no_records;
 	struct image_root *roots;
 	size_t n_roots;
 	struct image_role *roles;

@@ -63,10 +63,20 @@ struct policy_store_path {
 	struct policy_path_info info;
 };
 
+/* A file of a store that holds no records. It need not exist, its directory must. */
+struct policy_no_records {
+	struct policy_word word;
+	bool resolved;
+	struct policy_path_info directory;
+	char name[NO_RECORDS_NAME];
+};
+
 struct policy_store {
 	struct policy_word name;
 	struct policy_store_path *paths;
 	size_t n_paths;
+	struct policy_no_records *no_records;
+	size_t n_no_records;
 	enum store_mode mode; /* STORE_MODE_INVALID: the policy's */
 	enum policy_class class;
 	enum store_audit audit;

@@ -30,6 +30,26 @@ static void read_paths(struct reader *rd, const struct ynode *node, void *out)
 	read_list(rd, node, "paths", "a list of directories or files: [/srv/records]", read_store_path, out);
 }
 
+static void read_no_record(struct reader *rd, const struct ynode *node, void *out)
+{
+	struct policy_store *store = out;
+	struct policy_no_records *grown;
+	struct policy_word word;
+
+	if (!read_path(rd, node, "the file without records", &word))
+		return;
+	grown = read_grow(rd, store->no_records, store->n_no_records, sizeof(*grown));
+	if (!grown)
+		return;
+	store->no_records = grown;
+	grown[store->n_no_records++].word = word;
+}
+
+static void read_no_records(struct reader *rd, const struct ynode *node, void *out)
+{
+	read_list(rd, node, "no_records", "a list of files: [/srv/records/VERSION]", read_no_record, out);
+}
+
 static void read_store_mode(struct reader *rd, const struct ynode *node, void *out)
 {
 	static const char *const words[] = {"monitor", "enforce"};
@@ -101,6 +121,7 @@ static void read_retention(struct reader *rd, const struct ynode *node, void *ou
 
 static const struct key_spec store_keys[] = {
 	{"paths", KEY_REQUIRED, read_paths},
+	{"no_records", KEY_OPTIONAL, read_no_records},
 	{"mode", KEY_OPTIONAL, read_store_mode},
 	{"class", KEY_OPTIONAL, read_class},
 	{"audit", KEY_OPTIONAL, read_audit},

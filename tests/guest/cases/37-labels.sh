@@ -3,8 +3,8 @@
 # runs-on: all
 #
 # What a process has read stays with it, with its children, through exec, and with who shares or gets at its memory; stores
-# of one compartment do not meet. Labels outlive policies and daemons; who serves others has none. Run by
-# tests/guest/run-in-guest.sh.
+# of one compartment do not meet. Labels outlive policies and daemons; who serves others has none, nor has who reads what holds
+# no records. Run by tests/guest/run-in-guest.sh.
 # timeout: 420
 # shellcheck disable=SC2016,SC2034,SC2119  # variables of jq and sh; for muniment.sh; options that are optional
 # shellcheck source=tests/guest/lib.sh
@@ -14,9 +14,12 @@
 
 M_SINK=$M # not the FIFO
 A=$CASE_DIR/research/record B=$CASE_DIR/ehr/record C=$CASE_DIR/open/record STEPS=$HELPERS/steps HOLDER=''
-mkdir research ehr open && echo "of research" >"$A" && echo "$MARKER" >"$B" && echo "$MARKER open" >"$C"
+V=$CASE_DIR/research/VERSION
+mkdir -p research/sub ehr open names && echo "of research" >"$A" && echo "$MARKER" >"$B" && echo "$MARKER open" >"$C"
+echo 15 >"$V" && cp "$A" research/sub/VERSION && ln -s "$A" names/VERSION
 chown -R daemon research ehr open
 cp "$STEPS" server && cp "$STEPS" reader && chmod 755 server reader
+cp /bin/cp /bin/mv /bin/ln names/
 echo 0 >/proc/sys/kernel/yama/ptrace_scope
 
 mkfifo -m 666 fifo
@@ -27,13 +30,14 @@ policy() {
 version: 1
 mode: enforce
 stores:
-  $1: {paths: [$CASE_DIR/$1], audit: required}
-  $2: {paths: [$CASE_DIR/$2], audit: required}
+  $1: {paths: [$CASE_DIR/$1], audit: required, no_records: [$CASE_DIR/$1/VERSION, $CASE_DIR/$1/LINK, $CASE_DIR/$1/late]}
+  $2: {paths: [$CASE_DIR/$2], audit: required, no_records: [$CASE_DIR/$2/VERSION, $CASE_DIR/$2/LINK, $CASE_DIR/$2/late]}
   open: {paths: [$CASE_DIR/open], mode: monitor, audit: best-effort}
 roles:
   clinic: {users: [daemon]}
   database: {programs: [$CASE_DIR/server]}
   app: {programs: [$CASE_DIR/reader]}
+  maker: {programs: [$CASE_DIR/names/cp, $CASE_DIR/names/mv, $CASE_DIR/names/ln]}
 grants:
   - {role: clinic, store: ehr, access: [list, read]}
   - {role: clinic, store: research, access: [list, read]}
@@ -41,6 +45,7 @@ grants:
   - {role: database, store: ehr, access: [read], serves: true}
   - {role: database, store: research, access: [read], serves: true}
   - {role: app, store: ehr, access: [read]}
+  - {role: maker, store: research, access: [list, read, write, create, rename, delete, attributes], serves: true}
 compartments:
   - [research, ehr]
   - [open, ehr]
@@ -221,6 +226,30 @@ m_start --pin
 t_check "the next daemon knows what was read without one" holds
 m_attack "and that may not meet, still" "user=daemon path=$B reason=compartment" steps take "$A" fork read "$B"
 kill "$HOLDER"
+
+# Files that hold no records, by their names.
+none_in() {
+	m_allowed "$1 holds no records" "user=daemon program=$STEPS path=$B operations=read label=[\"ehr\"]" "${@:2}" read "$B"
+}
+some_in() {
+	m_attack "$1 does" "user=daemon program=$STEPS path=$B reason=compartment label=[\"research\"]" "${@:2}" read "$B"
+}
+none_in "what is named" steps take "$V"
+none_in "what is named, by sendfile," steps sendfile "$V"
+m_allowed "by a pipe, neither" "user=daemon program=$STEPS path=$B operations=read label=[\"ehr\"]" through "splice $V"
+some_in "one of that name in another directory" steps take "$CASE_DIR/research/sub/VERSION"
+some_in "a record by a symbolic link of that name" steps take "$CASE_DIR/names/VERSION"
+some_in "a record after it" steps take "$V" take "$A"
+none_in "what a server executes that has read no other," as daemon "$CASE_DIR/server" take "$V" become "$STEPS"
+some_in "what it executes when it has read a record" as daemon "$CASE_DIR/server" take "$V" take "$A" become "$STEPS"
+t_check "it is written anew" names/cp "$V" research/new && t_check "and renamed" names/mv research/new "$V"
+none_in "what was written under another name and renamed" steps take "$V"
+t_check "another is made" names/cp "$V" research/late
+none_in "one that was not there when the policy was loaded" steps take "$CASE_DIR/research/late"
+t_check "a record is linked under such a name" names/ln "$A" research/LINK
+some_in "what has another name beside that" steps take "$CASE_DIR/research/LINK"
+t_check "reload" "$MUNIMENT" reload --run "$M/run"
+none_in "what is named, after a reload," steps take "$V"
 m_events
 m_verify
 m_stop

@@ -44,7 +44,7 @@ same() {
 serve() {
 	cat >rsyncd.conf <<CONF
 pid file = $CASE_DIR/rsyncd.pid
-log file = $CASE_DIR/rsyncd.log
+log file = /var/log/rsyncd.log
 address = 127.0.0.1
 port = 8730
 [records]
@@ -72,7 +72,7 @@ grants:
   - {role: nightly-copy, store: records, access: [list, read]}
   - {role: nightly-copy, store: backup, access: [list, read, write, create, delete, rename, attributes]}
 POLICY
-o_start "$B"
+o_start
 o_work "the service writes records" records 1
 o_work "a whole copy" backup "$R/" "$B/copy/"
 o_work "the service changes records" records 2
