@@ -26,7 +26,7 @@ static const struct policy_store_path *holder(const struct policy *policy,
 	return NULL;
 }
 
-/* what: "the path for copies" */
+/* what: "the path for copies". in_store: what it is if it lies in a store; POLICY_FINDING_INVALID: nothing. */
 static void check_place(struct checker *ck, struct policy_store_path *path, const char *what,
 			enum policy_finding_id in_store)
 {
@@ -35,7 +35,7 @@ static void check_place(struct checker *ck, struct policy_store_path *path, cons
 	struct policy_finding *finding;
 
 	path->resolved = check_locate(ck, path, what);
-	if (!path->resolved)
+	if (!path->resolved || in_store == POLICY_FINDING_INVALID)
 		return;
 	outer = holder(ck->policy, &path->info, &store);
 	if (!outer)
@@ -47,10 +47,14 @@ static void check_place(struct checker *ck, struct policy_store_path *path, cons
 	finding_other(finding, outer->word.at);
 }
 
+/* In a store, the data of others may lie as a copy: of a backup, say. */
 void check_copies(struct checker *ck)
 {
+	enum policy_finding_id in_store =
+		ck->policy->n_stores > 1 ? POLICY_FINDING_INVALID : POLICY_COPIES_IN_STORE;
+
 	for (size_t i = 0; i < ck->policy->copies.n_to; i++)
-		check_place(ck, &ck->policy->copies.to[i], "the path for copies", POLICY_COPIES_IN_STORE);
+		check_place(ck, &ck->policy->copies.to[i], "the path for copies", in_store);
 }
 
 /* The host's root directory, by whatever name: every file lies below it. */

@@ -72,7 +72,7 @@ grants:
   - {role: nightly-copy, store: records, access: [list, read]}
   - {role: nightly-copy, store: backup, access: [list, read, write, create, delete, rename, attributes]}
 POLICY
-o_start
+o_start "$B"
 o_work "the service writes records" records 1
 o_work "a whole copy" backup "$R/" "$B/copy/"
 o_work "the service changes records" records 2
