@@ -484,16 +484,17 @@ struct sweep {
 
 /* Counted per CPU; `sequence` numbers the records, lost ones included. */
 enum counter {
-	COUNTER_LOST = 0,	   /* no room in the ring */
-	COUNTER_LOST_DENIED = 1,   /* of those, accesses denied because their store requires the record */
-	COUNTER_UNDETERMINED = 2,  /* walks that ended nowhere */
-	COUNTER_TOO_DEEP = 3,	   /* walks that were given up */
-	COUNTER_NO_CACHE = 4,	   /* inode or task storage could not be had */
+	COUNTER_LOST = 0,	  /* no room in the ring */
+	COUNTER_LOST_DENIED = 1,  /* of those, accesses denied because their store requires the record */
+	COUNTER_UNDETERMINED = 2, /* walks that ended nowhere */
+	COUNTER_TOO_DEEP = 3,	  /* walks that were given up */
+	COUNTER_NO_CACHE = 4, /* no memory for an answer, which is computed anew, or the access is denied */
 	COUNTER_READ_FAILED = 5,   /* a helper that reads kernel memory failed */
 	COUNTER_RULES_MISSING = 6, /* a store without rules: the loader's mistake */
 	COUNTER_DROPPED =
 		7, /* packets whose real receiver no agreement covers, though their sender's call passed */
-	COUNTER_UNTOLD = 8, /* records of kind RECORD_PASS for which the ring was too full */
+	COUNTER_UNTOLD = 8,	/* records of kind RECORD_PASS for which the ring was too full */
+	COUNTER_UNLABELLED = 9, /* no memory for a label, or for what is known of what is shared */
 	COUNTER_END
 };
 

@@ -358,46 +358,62 @@ static __always_inline void actor__forget(void)
 	hot__forget(bpf_get_current_task_btf());
 }
 
+#define STORAGE_ATTEMPTS 3
+
+/* What is kept with a thread, made if there is nothing. The kernel takes memory for that without waiting, so that there may be
+ * none at once but a moment later. NULL: none, which is counted. */
+static __noinline struct actor_answer *actor__make(struct task_struct *task)
+{
+	struct actor_answer *answer;
+
+#pragma unroll
+	for (int i = 0; i < STORAGE_ATTEMPTS; i++) {
+		answer = bpf_task_storage_get(&answers_by_actor, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (answer)
+			return answer;
+	}
+	count(COUNTER_NO_CACHE);
+	return NULL;
+}
+
 #define PR_SET_MM	   35
 #define PR_SET_MM_EXE_FILE 13
 #define PR_SET_MM_MAP	   14
 
-/* prctl(PR_SET_MM, …) may set /proc/self/exe: the whole process is no program from here on. */
-static __always_inline void actor__prctl(int option, unsigned long what)
+/* prctl(PR_SET_MM, …) may set /proc/self/exe: the whole process is no program from here on. 0, or -ENOMEM: it must not. */
+static __always_inline int actor__prctl(int option, unsigned long what)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *leader;
 
 	if (option != PR_SET_MM || (what != PR_SET_MM_EXE_FILE && what != PR_SET_MM_MAP))
-		return;
-	leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0,
-				      BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!leader) {
-		count(COUNTER_NO_CACHE);
-		return;
-	}
+		return 0;
+	leader = actor__make(task->group_leader);
+	if (!leader)
+		return -ENOMEM;
 	leader->flags |= ACTOR_EXE_CHANGED;
 	/* Every thread's answer is void: they share the executable. Rare enough to make all of them compute
 	 * anew. */
 	maps__new_epoch();
+	return 0;
 }
 
-/* A child process inherits the marks with the executable. */
-static __always_inline void actor__fork(struct task_struct *child)
+/* A child process inherits the marks with the executable. 0, or -ENOMEM: without them it might have roles that its parent has
+ * not, and must not be made. */
+static __always_inline int actor__fork(struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct actor_answer *leader = bpf_task_storage_get(&answers_by_actor, task->group_leader, 0, 0),
 			    *mine;
 
 	if (!leader || !(leader->flags & ACTOR_MARKS || leader->script.id.ino))
-		return;
-	mine = bpf_task_storage_get(&answers_by_actor, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!mine) {
-		count(COUNTER_NO_CACHE);
-		return;
-	}
+		return 0;
+	mine = actor__make(child);
+	if (!mine)
+		return leader->flags & (ACTOR_EXE_CHANGED | ACTOR_LIBRARY) ? -ENOMEM : 0;
 	mine->flags |= leader->flags & ACTOR_MARKS;
 	mine->script = leader->script;
+	return 0;
 }
 
 /* A program was executed for real: the marks end, or become those of the script that it began with. */

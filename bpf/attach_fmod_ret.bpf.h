@@ -309,4 +309,23 @@ int BPF_PROG(fmod_ret__locked_down, int what, int ret)
 	return ret ? ret : guard__locked_down(what, MECHANISM_FMOD_RET);
 }
 
+SEC("fmod_ret/security_task_alloc")
+int BPF_PROG(fmod_ret__task_alloc, struct task_struct *child, unsigned long flags, int ret)
+{
+	int err = actor__fork(child);
+
+	if (!err)
+		err = label__forking(child, flags);
+	return ret ? ret : err;
+}
+
+SEC("fmod_ret/security_bprm_check")
+int BPF_PROG(fmod_ret__bprm_check, struct linux_binprm *bprm, int ret)
+{
+	int err = label__exec();
+
+	script__check(bprm);
+	return ret ? ret : err;
+}
+
 #endif

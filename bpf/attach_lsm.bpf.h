@@ -172,8 +172,9 @@ SEC("lsm/task_prctl")
 int BPF_PROG(lsm__task_prctl, int option, unsigned long what, unsigned long arg3, unsigned long arg4,
 	     unsigned long arg5, int ret)
 {
-	actor__prctl(option, what);
-	return ret;
+	int err = actor__prctl(option, what);
+
+	return err ? err : ret;
 }
 
 SEC("lsm/sb_kern_mount")
@@ -193,17 +194,20 @@ int BPF_PROG(lsm__inode_free_security, struct inode *inode)
 SEC("lsm/task_alloc")
 int BPF_PROG(lsm__task_alloc, struct task_struct *child, unsigned long flags, int ret)
 {
-	actor__fork(child);
-	label__forking(child, flags);
-	return ret;
+	int err = actor__fork(child);
+
+	if (!err)
+		err = label__forking(child, flags);
+	return err ? err : ret;
 }
 
 SEC("lsm/bprm_check_security")
 int BPF_PROG(lsm__bprm_check_security, struct linux_binprm *bprm, int ret)
 {
+	int err = label__exec();
+
 	script__check(bprm);
-	label__exec();
-	return ret;
+	return err ? err : ret;
 }
 
 SEC("lsm/bprm_committed_creds")

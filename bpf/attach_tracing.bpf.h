@@ -30,22 +30,6 @@ int BPF_PROG(fentry__inode_free, struct inode *inode)
 	return 0;
 }
 
-SEC("fentry/security_task_alloc")
-int BPF_PROG(fentry__task_alloc, struct task_struct *child, unsigned long flags)
-{
-	actor__fork(child);
-	label__forking(child, flags);
-	return 0;
-}
-
-SEC("fentry/security_bprm_check")
-int BPF_PROG(fentry__bprm_check, struct linux_binprm *bprm)
-{
-	script__check(bprm);
-	label__exec();
-	return 0;
-}
-
 SEC("fentry/security_bprm_committed_creds")
 int BPF_PROG(fentry__bprm_committed_creds, const struct linux_binprm *bprm)
 {

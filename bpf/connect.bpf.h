@@ -41,7 +41,7 @@ static __noinline int connect__note(struct task_struct *task)
 	traced.label = label;
 	actor__own_roles(epoch_slot(maps__epoch()), &traced.roles);
 	if (bpf_map_update_elem(&labels_by_tgid, &tgid, &traced, BPF_ANY))
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 	return 0;
 }
 
@@ -56,7 +56,7 @@ static __always_inline void connect__forked(struct task_struct *parent, struct t
 	traced = *known;
 	traced.start_ns = child->start_boottime;
 	if (bpf_map_update_elem(&labels_by_tgid, &tgid, &traced, BPF_ANY))
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 }
 
 /* The store that keeps its data here goes into the ledger; nothing else was asked. */

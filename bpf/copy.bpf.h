@@ -54,7 +54,7 @@ static __always_inline int copy__enter(const struct object_id *id, u64 stores)
 	__sync_fetch_and_add(&control.copies, 1); /* before the label, which nobody looks for without */
 	if (group__grow(&labels_by_file, (const u64 *)id, stores) >= 0)
 		return 0;
-	count(COUNTER_NO_CACHE);
+	count(COUNTER_UNLABELLED);
 	return -ENOMEM;
 }
 

@@ -75,7 +75,7 @@ static __always_inline int flow__fill(u64 carrier, u64 stores)
 		__sync_fetch_and_add(&control.carriers, -1);
 	if (err >= 0)
 		return 0;
-	count(COUNTER_NO_CACHE);
+	count(COUNTER_UNLABELLED);
 	return -ENOMEM;
 }
 

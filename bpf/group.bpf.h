@@ -247,7 +247,7 @@ static __always_inline void group__move(u64 key, const struct memory_group *grou
 		group__add(to, label, 1);
 	for (int i = 0; i < GROUP_READS; i++)
 		if (group->reads[i] && group__see(to, group->reads[i]))
-			count(COUNTER_NO_CACHE); /* no room to note it */
+			count(COUNTER_UNLABELLED); /* no room to note it */
 }
 
 /* Lets a key point to another. False: it did already to something else. */

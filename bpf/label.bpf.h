@@ -56,6 +56,21 @@ static __always_inline u64 label__dns(struct process_label *label)
 	return *(volatile u64 *)&label->dns;
 }
 
+/* The label of a process, by its leader, made if there is none, as actor__make does. NULL: no memory, which is counted. */
+static __noinline struct process_label *label__make(struct task_struct *leader)
+{
+	struct process_label *label;
+
+#pragma unroll
+	for (int i = 0; i < STORAGE_ATTEMPTS; i++) {
+		label = bpf_task_storage_get(&labels_by_process, leader, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (label)
+			return label;
+	}
+	count(COUNTER_UNLABELLED);
+	return NULL;
+}
+
 /* What those hold together who share its memory, if any do. */
 static __always_inline u64 label__shared(const struct process_label *label)
 {
@@ -93,7 +108,7 @@ static __always_inline int label__share(const struct process_label *label, u64 s
 {
 	if (!label->memory || !group__add(label->memory, stores, served))
 		return 0;
-	count(COUNTER_NO_CACHE);
+	count(COUNTER_UNLABELLED);
 	return -ENOMEM;
 }
 
@@ -104,11 +119,9 @@ static __noinline int label__add(struct task_struct *task, u64 stores)
 
 	if (stores & ~control.labels) /* before the label, which nobody looks for without */
 		__sync_fetch_and_or(&control.labels, stores);
-	label = label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!label) {
-		count(COUNTER_NO_CACHE);
+	label = label__make(task->group_leader);
+	if (!label)
 		return -ENOMEM;
-	}
 	if (label->stores && stores & ~label->stores)
 		maps__new_epoch(); /* what it writes to is decided anew: see copy.bpf.h */
 	__sync_fetch_and_or(&label->stores, stores);
@@ -187,11 +200,9 @@ __attribute__((noinline)) int label__gain(u32 store, u32 slot, u32 serves)
 		return 0;
 	if (rules->label & ~control.labels) /* before the label, which nobody looks for without */
 		__sync_fetch_and_or(&control.labels, rules->label);
-	label = label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!label) {
-		count(COUNTER_NO_CACHE);
+	label = label__make(task->group_leader);
+	if (!label)
 		return REASON_UNLABELLED;
-	}
 	more = rules->label & ~(serves ? label->serves : label->stores);
 	if (serves) {
 		__sync_fetch_and_or(&label->serves, rules->label);
@@ -223,32 +234,55 @@ static __noinline int label__serve(u64 stores)
 
 	if (stores & ~control.labels) /* before the label, which nobody looks for without */
 		__sync_fetch_and_or(&control.labels, stores);
-	label = label__find(bpf_get_current_task_btf(), BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!label) {
-		count(COUNTER_NO_CACHE);
+	label = label__make(bpf_get_current_task_btf()->group_leader);
+	if (!label)
 		return -ENOMEM;
-	}
 	__sync_fetch_and_or(&label->serves, stores);
 	return label__share(label, stores, true);
 }
 
+struct holding {
+	u64 label;
+	u32 slot;
+	u32 found;
+};
+
+/* bpf_loop's body: is that store's data among what is held, and is it more than monitored? */
+static long label__enforces(u32 store, struct holding *held)
+{
+	u32 index = held->slot * STORE_IDS + store;
+	struct store_rules *rules = bpf_map_lookup_elem(&rules_by_store, &index);
+
+	held->found = rules && rules->label & held->label && rules->mode == STORE_MODE_ENFORCE;
+	return held->found;
+}
+
+/* There is no memory for the label of who is to hold that. 0, or -ENOMEM where a store of it enforces: without a label, its
+ * data would be followed no more. */
+static __noinline int label__missing(u64 label)
+{
+	struct holding held = {.label = label, .slot = epoch_slot(maps__epoch())};
+
+	bpf_loop(STORES_MAX, label__enforces, &held, 0);
+	return held.found ? -ENOMEM : 0;
+}
+
 /*
  * A process is being made: it holds what its parent does. If it shares its parent's memory, that is noted before the
- * parent's label is read, and what another thread reads meanwhile is added before it looks whether memory is shared.
+ * parent's label is read, and what another thread reads meanwhile is added before it looks whether memory is shared. 0, or
+ * -ENOMEM where it must not be made.
  */
-static __always_inline void label__fork(struct task_struct *child, bool shares)
+static __always_inline int label__fork(struct task_struct *child, bool shares)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_label *mine, *its, *parent;
 
 	if (!shares && !label__of(task) && !label__served(task))
-		return;
-	its = bpf_task_storage_get(&labels_by_process, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	mine = shares ? label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE) : its;
-	if (!its || !mine) {
-		count(COUNTER_NO_CACHE);
-		return;
-	}
+		return 0;
+	its = label__make(child);
+	mine = shares ? label__make(task->group_leader) : its;
+	if (!its || !mine)
+		return label__missing(label__of(task) | label__served(task));
 	if (shares) {
 		its->memory = (u64)task->mm;
 		__sync_lock_test_and_set(&mine->memory, (u64)task->mm);
@@ -258,13 +292,13 @@ static __always_inline void label__fork(struct task_struct *child, bool shares)
 		its->dns = label__dns(parent);
 	__sync_fetch_and_or(&its->stores, label__of(task));
 	__sync_fetch_and_or(&its->serves, label__served(task));
+	return 0;
 }
 
 /* Called before anything is copied, where there is a hook … */
-static __always_inline void label__forking(struct task_struct *child, u64 flags)
+static __always_inline int label__forking(struct task_struct *child, u64 flags)
 {
-	if (!(flags & CLONE_THREAD))
-		label__fork(child, flags & CLONE_VM);
+	return flags & CLONE_THREAD ? 0 : label__fork(child, flags & CLONE_VM);
 }
 
 /* The address of a process's memory, as a number. */
@@ -281,11 +315,11 @@ static __noinline int label__forked_apart(struct task_struct *child, struct task
 
 	if (!inherits)
 		return 0;
-	its = bpf_task_storage_get(&labels_by_process, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	its = label__make(child);
 	if (its && inherits > 0)
 		its->memory = (u64)child->mm;
-	else
-		count(COUNTER_NO_CACHE);
+	else if (its)
+		count(COUNTER_UNLABELLED);
 	return 0;
 }
 
@@ -302,26 +336,25 @@ static __always_inline void label__forked(struct task_struct *child)
 }
 
 /* A program is about to be executed: the thread that asks becomes the leader, with a memory of its own. What it holds
- * goes along, in its arguments at least. */
-static __always_inline void label__exec(void)
+ * goes along, in its arguments at least. 0, or -ENOMEM where it must not be. */
+static __always_inline int label__exec(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 stores = label__of(task), serves = label__served(task);
 	struct process_label *mine, *leader;
 
 	if (!stores && !serves)
-		return;
+		return 0;
 	pass__settle(); /* while it has that memory */
-	mine = bpf_task_storage_get(&labels_by_process, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!mine) {
-		count(COUNTER_NO_CACHE);
-		return;
-	}
+	mine = label__make(task);
+	if (!mine)
+		return label__missing(stores | serves);
 	leader = label__find(task, 0);
 	if (leader)
 		mine->dns = label__dns(leader);
 	__sync_fetch_and_or(&mine->stores, stores);
 	__sync_fetch_and_or(&mine->serves, serves);
+	return 0;
 }
 
 /* It has been. What was served is now held: another program need not keep to the rules by which it was. */

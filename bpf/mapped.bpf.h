@@ -81,7 +81,7 @@ static __noinline int mapped__note(struct file *file, u32 mechanism)
 		mapped = bpf_map_lookup_elem(&mapped_files, &key);
 	}
 	if (!mapped) {
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 		return 0;
 	}
 	record = (struct record_access *)mapped->record;

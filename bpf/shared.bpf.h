@@ -12,15 +12,13 @@
 static __always_inline int shared__counted(int err)
 {
 	if (err < 0)
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 	return err;
 }
 
 /* The process is one that others share memory with. False: no memory for that, or it has none. */
 static __always_inline bool shared__note(struct process_label *label, u64 memory)
 {
-	if (!label)
-		count(COUNTER_NO_CACHE);
 	if (!label || !memory)
 		return false;
 	if (label->memory != memory)
@@ -31,14 +29,14 @@ static __always_inline bool shared__note(struct process_label *label, u64 memory
 /* The key of what the process shares with others, with what it holds already; 0: none to be had. */
 static __noinline u64 shared__enter(struct task_struct *task)
 {
-	struct process_label *label = label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct process_label *label = label__make(task->group_leader);
 	u64 memory = label__memory(task), key;
 
 	if (!shared__note(label, memory))
 		return 0;
 	key = group__enter(memory);
 	if (!key)
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 	if (key && label->stores)
 		shared__counted(group__add(key, label->stores, 0));
 	if (key && label->serves)
@@ -64,7 +62,7 @@ __attribute__((noinline)) int shared__join(u64 key, u32 how)
 	if (label__is_service())
 		return 0;
 	if (key && how != SHARED_WRITTEN &&
-	    (!shared__note(label__find(task, BPF_LOCAL_STORAGE_GET_F_CREATE), memory) ||
+	    (!shared__note(label__make(task->group_leader), memory) ||
 	     shared__counted(group__see(memory, key)) <= 0))
 		return 0;
 	if (how == SHARED_DECLASSIFIED)

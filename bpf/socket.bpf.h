@@ -35,7 +35,7 @@ static __noinline struct socket_label *socket__by_cookie(u64 cookie)
 	bpf_map_update_elem(&labels_by_socket, &cookie, &none, BPF_NOEXIST);
 	label = bpf_map_lookup_elem(&labels_by_socket, &cookie);
 	if (!label)
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 	return label;
 }
 

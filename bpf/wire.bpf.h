@@ -125,7 +125,7 @@ static __noinline int wire__place(struct __sk_buff *skb, const struct packet *pa
 		sent |= *known;
 	pass__relay(pass_sent(bpf_get_socket_cookie(skb)), wire__number(packet));
 	if (bpf_map_update_elem(&labels_by_packet, packet, &sent, BPF_ANY)) {
-		count(COUNTER_NO_CACHE);
+		count(COUNTER_UNLABELLED);
 		return -ENOMEM;
 	}
 	__sync_fetch_and_add(&control.placed, 1); /* afterwards: who has read it before asks again */

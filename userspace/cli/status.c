@@ -71,6 +71,7 @@ static void judge(json_t *s, struct findings *f)
 		{"counters.passes_untold", "who passed data on to whom was not told in full"},
 		{"counters.too_deep", "files lay deeper than a walk goes"},
 		{"counters.no_cache", "the kernel had no memory for answers"},
+		{"counters.unlabelled", "the kernel had no memory for labels: data may be followed no more"},
 		{"counters.read_failed", "the kernel's memory could not be read"},
 		{"counters.rules_missing", "a store had no rules"},
 	};

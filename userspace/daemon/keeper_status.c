@@ -97,6 +97,7 @@ static void add_counters(const struct keeper *k, struct buf *b)
 	json_u64(b, "undetermined", kernel.counters[COUNTER_UNDETERMINED]);
 	json_u64(b, "too_deep", kernel.counters[COUNTER_TOO_DEEP]);
 	json_u64(b, "no_cache", kernel.counters[COUNTER_NO_CACHE]);
+	json_u64(b, "unlabelled", kernel.counters[COUNTER_UNLABELLED]);
 	json_u64(b, "read_failed", kernel.counters[COUNTER_READ_FAILED]);
 	json_u64(b, "rules_missing", kernel.counters[COUNTER_RULES_MISSING]);
 	json_u64(b, "packets_dropped", kernel.counters[COUNTER_DROPPED]);
