@@ -542,6 +542,7 @@ struct memory_group {
 	__u64 joined;		  /* key of what it is one with; 0: nothing */
 	__u64 members;		  /* keys that point here, and 1 for a file as long as it is there */
 	__u64 anchored;		  /* not 0: that is counted */
+	__u64 born_ns;		  /* boot nanoseconds; 0: a moment ago */
 	__u64 reads[GROUP_READS]; /* keys of what is only read by it; 0: none */
 };
 

@@ -3,42 +3,56 @@
 #ifndef MUNIMENT_ATTACH_FLOW_BPF_H
 #define MUNIMENT_ATTACH_FLOW_BPF_H
 
-/* Later kernels' name: anon_pipe_read. FIFOs come there, too. */
-SEC("fexit/pipe_read")
-int BPF_PROG(fexit__pipe_read, struct kiocb *call, void *to, long ret)
+/*
+ * Programs that note what was received, and what is gone, whose address is soon another's. They decide nothing, and the kernel
+ * skips one while another task was preempted within it on that CPU. So where it preempts, each has a twin, which is hardly
+ * skipped at the same time (TWINS makes both): what is noted twice is noted once.
+ */
+#define TWINS(section, name, body, ...)                                                                      \
+	SEC(section)                                                                                         \
+	int BPF_PROG(name, ##__VA_ARGS__)                                                                    \
+	{                                                                                                    \
+		body;                                                                                        \
+		return 0;                                                                                    \
+	}                                                                                                    \
+	SEC(section)                                                                                         \
+	int BPF_PROG(name##_twin, ##__VA_ARGS__)                                                             \
+	{                                                                                                    \
+		body;                                                                                        \
+		return 0;                                                                                    \
+	}
+
+static __always_inline void flow__read(struct kiocb *call, long ret)
 {
 	if (ret > 0)
 		flow__received(call->ki_filp);
-	return 0;
 }
 
-SEC("fexit/anon_pipe_read")
-int BPF_PROG(fexit__anon_pipe_read, struct kiocb *call, void *to, long ret)
-{
-	if (ret > 0)
-		flow__received(call->ki_filp);
-	return 0;
-}
-
-SEC("fexit/tty_read")
-int BPF_PROG(fexit__tty_read, struct kiocb *call, void *to, long ret)
+static __always_inline void flow__read_terminal(struct kiocb *call, long ret)
 {
 	if (ret > 0)
 		flow__received_by_terminal(call->ki_filp);
-	return 0;
 }
 
+/* Later kernels' name: anon_pipe_read. FIFOs come there, too. */
+TWINS("fexit/pipe_read", fexit__pipe_read, flow__read(call, ret), struct kiocb *call, void *to, long ret)
+TWINS("fexit/anon_pipe_read", fexit__anon_pipe_read, flow__read(call, ret), struct kiocb *call, void *to,
+      long ret)
+TWINS("fexit/tty_read", fexit__tty_read, flow__read_terminal(call, ret), struct kiocb *call, void *to,
+      long ret)
+
 /* Both sides of a pair at once. */
-SEC("fentry/tty_release_struct")
-int BPF_PROG(fentry__tty_release_struct, struct tty_struct *tty)
+static __always_inline void flow__terminal_gone(struct tty_struct *tty)
 {
 	struct tty_struct *other = tty->link;
 
 	flow__gone((u64)tty);
 	if (other)
 		flow__gone((u64)other);
-	return 0;
 }
+
+TWINS("fentry/tty_release_struct", fentry__tty_release_struct, flow__terminal_gone(tty),
+      struct tty_struct *tty)
 
 SEC("fentry/splice_file_to_pipe")
 int BPF_PROG(fentry__splice_file_to_pipe, struct file *in, struct pipe_inode_info *out)
@@ -95,12 +109,7 @@ int BPF_PROG(fentry__vmsplice_compat, const struct pt_regs *regs)
 	return flow__poured((int)regs->bx);
 }
 
-SEC("fentry/free_pipe_info")
-int BPF_PROG(fentry__free_pipe_info, struct pipe_inode_info *pipe)
-{
-	flow__gone((u64)pipe);
-	return 0;
-}
+TWINS("fentry/free_pipe_info", fentry__free_pipe_info, flow__gone((u64)pipe), struct pipe_inode_info *pipe)
 
 SEC("fentry/security_msg_msg_free")
 int BPF_PROG(fentry__msg_msg_free, struct msg_msg *message)
@@ -109,12 +118,7 @@ int BPF_PROG(fentry__msg_msg_free, struct msg_msg *message)
 	return 0;
 }
 
-SEC("fentry/security_key_free")
-int BPF_PROG(fentry__key_free, struct key *key)
-{
-	flow__gone((u64)key);
-	return 0;
-}
+TWINS("fentry/security_key_free", fentry__key_free, flow__gone((u64)key), struct key *key)
 
 SEC("fexit/environ_read")
 int BPF_PROG(fexit__environ_read, struct file *file, char *to, unsigned long size, s64 *at, long ret)
@@ -138,37 +142,14 @@ int BPF_PROG(fentry__inet_conn_established, struct sock *sk)
 	return 0;
 }
 
-SEC("fexit/inet_recvmsg")
-int BPF_PROG(fexit__inet_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
-	     int flags, int ret)
-{
-	socket__received(socket->sk, ret);
-	return 0;
-}
-
-SEC("fexit/inet6_recvmsg")
-int BPF_PROG(fexit__inet6_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
-	     int flags, int ret)
-{
-	socket__received(socket->sk, ret);
-	return 0;
-}
-
-SEC("fexit/unix_stream_recvmsg")
-int BPF_PROG(fexit__unix_stream_recvmsg, struct socket *socket, struct msghdr *message, unsigned long size,
-	     int flags, int ret)
-{
-	socket__received(socket->sk, ret);
-	return 0;
-}
-
-SEC("fexit/__unix_dgram_recvmsg")
-int BPF_PROG(fexit__unix_dgram_recvmsg, struct sock *sk, struct msghdr *message, unsigned long size,
-	     int flags, int ret)
-{
-	socket__received(sk, ret);
-	return 0;
-}
+TWINS("fexit/inet_recvmsg", fexit__inet_recvmsg, socket__received(socket->sk, ret), struct socket *socket,
+      struct msghdr *message, unsigned long size, int flags, int ret)
+TWINS("fexit/inet6_recvmsg", fexit__inet6_recvmsg, socket__received(socket->sk, ret), struct socket *socket,
+      struct msghdr *message, unsigned long size, int flags, int ret)
+TWINS("fexit/unix_stream_recvmsg", fexit__unix_stream_recvmsg, socket__received(socket->sk, ret),
+      struct socket *socket, struct msghdr *message, unsigned long size, int flags, int ret)
+TWINS("fexit/__unix_dgram_recvmsg", fexit__unix_dgram_recvmsg, socket__received(sk, ret), struct sock *sk,
+      struct msghdr *message, unsigned long size, int flags, int ret)
 
 SEC("fexit/tcp_splice_read")
 int BPF_PROG(fexit__tcp_splice_read, struct socket *socket, void *at, void *pipe, unsigned long size,
@@ -218,8 +199,7 @@ int BPF_PROG(fentry__sk_destruct, struct sock *sk)
 }
 
 /* Its address as a number, which the verifier lets be calculated with. */
-SEC("fentry/exit_mmap")
-int BPF_PROG(fentry__exit_mmap)
+static __always_inline void flow__memory_gone(unsigned long long *ctx)
 {
 	u64 memory = 0;
 
@@ -227,7 +207,8 @@ int BPF_PROG(fentry__exit_mmap)
 		label__memory_gone(memory);
 		flow__gone(memory);
 	}
-	return 0;
 }
+
+TWINS("fentry/exit_mmap", fentry__exit_mmap, flow__memory_gone(ctx))
 
 #endif

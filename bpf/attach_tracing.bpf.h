@@ -288,6 +288,15 @@ int BPF_PROG(tracing__process_fork, struct task_struct *parent, struct task_stru
 	return 0;
 }
 
+/* See TWINS in attach_flow.bpf.h. Who passed what on is told once. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(tracing__process_fork_twin, struct task_struct *parent, struct task_struct *child)
+{
+	label__forked(child);
+	carrier__forked(child);
+	return 0;
+}
+
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(tracing__cgroup_attach_task, struct cgroup *to, const char *path, struct task_struct *task,
 	     bool threadgroup)

@@ -120,6 +120,7 @@ static __always_inline void carrier__executed(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 label = label__of(task);
 
+	flow__gone(label__memory(task)); /* see group__memory_begins */
 	if (label)
 		flow__fill(label__memory(task), label);
 }
@@ -133,8 +134,11 @@ static __always_inline void carrier__forked(struct task_struct *child)
 		return;
 	from = label__memory(bpf_get_current_task_btf());
 	to = label__memory(child);
-	label = from != to ? flow__label(from) : 0;
-	if (label && to)
+	if (!to || from == to)
+		return;
+	flow__gone(to); /* see group__memory_begins */
+	label = flow__label(from);
+	if (label)
 		flow__fill(to, label);
 }
 

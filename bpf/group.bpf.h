@@ -64,7 +64,10 @@ static __noinline struct memory_group *group__get(u64 key)
 	if (group)
 		return group;
 	bpf_map_update_elem(&memory_groups, &key, &none, BPF_NOEXIST);
-	return group__find(key);
+	group = group__find(key);
+	if (group && !group->born_ns)
+		group->born_ns = bpf_ktime_get_boot_ns();
+	return group;
 }
 
 #define GROUP_NEW 1
@@ -307,13 +310,25 @@ static __noinline u64 group__enter(u64 memory)
 	return mine->joined;
 }
 
-/* A copy of that memory is made: what was mapped to be shared is, still. 1, 0: nothing was, or -ENOMEM. */
+#define GROUP_KNOWN 2
+
+/*
+ * A copy of that memory is made: what was mapped to be shared is, still. 1; 0: nothing was; GROUP_KNOWN: the copy is somebody's
+ * already, with whom the caller is to unite it: who got at the new process as soon as it was to be seen; or -ENOMEM.
+ */
 __attribute__((noinline)) int group__inherit(u64 memory, u64 copy)
 {
 	struct memory_group *mine = group__find(memory), its = {}, *group;
 
 	if (!mine)
 		return 0;
+	if (group__find(copy)) {
+		for (int i = 0; i < GROUP_READS; i++)
+			if (!mine->joined && mine->reads[i] && group__see(copy, mine->reads[i]) < 0)
+				return -ENOMEM;
+		return GROUP_KNOWN;
+	}
+	its.born_ns = bpf_ktime_get_boot_ns();
 	its.joined = mine->joined;
 	for (int i = 0; i < GROUP_READS; i++)
 		its.reads[i] = mine->joined ? 0 : mine->reads[i];
@@ -329,6 +344,14 @@ __attribute__((noinline)) int group__inherit(u64 memory, u64 copy)
 	return bpf_map_update_elem(&memory_groups, &copy, &its, BPF_ANY) ? -ENOMEM : 1;
 }
 
+/* What that memory is one with; 0: nothing. */
+static __always_inline u64 group__joined(u64 memory)
+{
+	struct memory_group *group = group__find(memory);
+
+	return group ? group->joined : 0;
+}
+
 /* The memory at that address is gone, with the last of its processes. */
 static __noinline int group__memory_gone(u64 memory)
 {
@@ -338,6 +361,17 @@ static __noinline int group__memory_gone(u64 memory)
 	if (mine || control.memories)
 		group__forget(memory);
 	return next ? group__drop(next) : 0;
+}
+
+/* Memory begins at that address, of a process that is known since then (boot nanoseconds): what is known of it from before is
+ * of one that went while the kernel skipped who notes that. */
+static __noinline int group__memory_begins(u64 memory, u64 since_ns)
+{
+	struct memory_group *before = group__find(memory);
+
+	if (before && (!before->born_ns || before->born_ns >= since_ns))
+		return 0;
+	return group__memory_gone(memory);
 }
 
 /* --- files --- */

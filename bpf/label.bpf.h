@@ -307,14 +307,26 @@ static __always_inline u64 label__memory(struct task_struct *task)
 	return (u64)BPF_CORE_READ(task, mm);
 }
 
+/* The memory of processes is gone, with the last of them. */
+static __always_inline void label__memory_gone(u64 memory)
+{
+	if (control.groups || control.memories)
+		group__memory_gone(memory);
+}
+
 /* With a memory of its own, but for what is mapped to be shared. */
 static __noinline int label__forked_apart(struct task_struct *child, struct task_struct *task)
 {
 	struct process_label *mine = label__find(task, 0), *its;
-	int inherits = mine && mine->memory ? group__inherit(mine->memory, label__memory(child)) : 0;
+	u64 copy = label__memory(child), ours, theirs;
+	int inherits = mine && mine->memory ? group__inherit(mine->memory, copy) : 0;
 
 	if (!inherits)
 		return 0;
+	ours = inherits == GROUP_KNOWN ? group__joined(mine->memory) : 0;
+	theirs = ours ? group__enter(copy) : 0;
+	if (ours && (!theirs || group__unite(ours, theirs)))
+		count(COUNTER_UNLABELLED);
 	its = label__make(child);
 	if (its && inherits > 0)
 		its->memory = (u64)child->mm;
@@ -331,7 +343,11 @@ static __always_inline void label__forked(struct task_struct *child)
 	if (child->tgid == task->tgid)
 		return;
 	label__fork(child, child->mm && child->mm == task->mm);
-	if (control.groups && child->mm && child->mm != task->mm)
+	if (!child->mm || child->mm == task->mm)
+		return;
+	if (control.groups || control.memories)
+		group__memory_begins(label__memory(child), child->start_boottime);
+	if (control.groups)
 		label__forked_apart(child, task);
 }
 
@@ -363,18 +379,13 @@ static __always_inline void label__executed(void)
 	struct process_label *mine =
 		bpf_task_storage_get(&labels_by_process, bpf_get_current_task_btf(), 0, 0);
 
+	/* As at a fork; but nobody gets at this process while it executes (exec_update_lock). */
+	label__memory_gone(label__memory(bpf_get_current_task_btf()));
 	if (!mine)
 		return;
 	mine->memory = 0;
 	__sync_fetch_and_or(&mine->stores, mine->serves);
 	mine->serves = 0;
-}
-
-/* The memory of processes is gone, with the last of them. */
-static __always_inline void label__memory_gone(u64 memory)
-{
-	if (control.groups || control.memories)
-		group__memory_gone(memory);
 }
 
 /* --- between processes --- */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -36,12 +37,13 @@ struct table_row {
 #define NET	      (1u << MECHANISM_END) /* with FMOD_RET, if the kernel takes it: see used__decided */
 
 #define PREVENTS     0x1
-#define NETTED	     0x2	/* what the kernel skips of it is seen by the net, if there is one */
-#define CHECKED	     0x4	/* what it tells is checked at each use, too: skipping it does no harm */
-#define SINCE_LATER  0x8	/* not every kernel has the hook; those without ask another of ours */
-#define BESIDE	     0x10	/* a program of the root cgroup, beside the mechanism */
-#define PRIVILEGED   0x20	/* takes more to attach than the daemon keeps: CAP_NET_ADMIN */
-#define LABELS	     0x40	/* only labels, and decides nothing */
+#define NETTED	     0x2  /* what the kernel skips of it is seen by the net, if there is one */
+#define CHECKED	     0x4  /* what it tells is checked at each use, too: skipping it does no harm */
+#define SINCE_LATER  0x8  /* not every kernel has the hook; those without ask another of ours */
+#define BESIDE	     0x10 /* a program of the root cgroup, beside the mechanism */
+#define PRIVILEGED   0x20 /* takes more to attach than the daemon keeps: CAP_NET_ADMIN */
+#define LABELS	     0x40 /* only labels, and decides nothing */
+#define TWIN	     0x80 /* of the row before, where the kernel preempts: see TWINS in attach_flow.bpf.h */
 #define ARGUMENTS(n) ((n) << 8) /* which the kernel's hook must have; other shapes have other programs */
 
 /* Programs of the LSM type are never skipped: their missed runs are always 0. */
@@ -157,6 +159,7 @@ static const struct table_row table[] = {
 	{NULL, BY(TRACING), BESIDE | PRIVILEGED, PROGRAM(cgroup__sendmsg6)},
 	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), CHECKED, PROGRAM(tracing__cgroup_attach_task)},
 	{NULL, BY(LSM) | BY(FMOD_RET) | BY(TRACING), LABELS, PROGRAM(tracing__process_fork)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS | TWIN, PROGRAM(tracing__process_fork_twin)},
 	{"open", BY(TRACING), 0, PROGRAM(tracing__sys_exit)},
 	{"io_uring", BY(TRACING), 0, PROGRAM(tracing__io_uring_complete)},
 	{NULL, NET, 0, PROGRAM(net__sys_exit)},
@@ -176,16 +179,26 @@ static const struct table_row table[] = {
 	{NULL, BY(FMOD_RET), CHECKED, PROGRAM(fentry__bprm_committed_creds)},
 	{NULL, BY(LSM) | BY(FMOD_RET), 0, PROGRAM(fexit__vfs_rename)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__exit_mmap)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED | TWIN, PROGRAM(fentry__exit_mmap_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fexit__pipe_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS | TWIN, PROGRAM(fexit__pipe_read_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fexit__anon_pipe_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS | TWIN, PROGRAM(fexit__anon_pipe_read_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__tty_read)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS | TWIN, PROGRAM(fexit__tty_read_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__tty_release_struct)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED | TWIN, PROGRAM(fentry__tty_release_struct_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | CHECKED, PROGRAM(fentry__key_free)},
+	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | CHECKED | TWIN, PROGRAM(fentry__key_free_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__environ_read)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__inet_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS | TWIN, PROGRAM(fexit__inet_recvmsg_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__inet6_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS | TWIN, PROGRAM(fexit__inet6_recvmsg_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__unix_stream_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS | TWIN, PROGRAM(fexit__unix_stream_recvmsg_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__unix_dgram_recvmsg)},
+	{NULL, BY(LSM) | BY(FMOD_RET), LABELS | TWIN, PROGRAM(fexit__unix_dgram_recvmsg_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__tcp_splice_read)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fexit__unix_stream_splice_read)},
 	{NULL, BY(LSM) | BY(FMOD_RET), LABELS, PROGRAM(fentry__skb_splice_bits)},
@@ -201,10 +214,13 @@ static const struct table_row table[] = {
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fentry__vmsplice)},
 	{NULL, BY(LSM) | BY(FMOD_RET), SINCE_LATER | LABELS, PROGRAM(fentry__vmsplice_compat)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__free_pipe_info)},
+	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED | TWIN, PROGRAM(fentry__free_pipe_info_twin)},
 	{NULL, BY(LSM) | BY(FMOD_RET), CHECKED, PROGRAM(fentry__close)},
 };
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))
+
+_Static_assert(N_ROWS <= KERNEL_LINKS_MAX, "room for a link of each row");
 
 /* What `tracing` serves with a program that has a row already, and what no program of it serves, and why. */
 static const struct {
@@ -275,14 +291,35 @@ static bool is_cgroup(const char *cgroup)
 	return !statfs(cgroup, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/* May a task be preempted within a program of ours? On x86, Linux 7.0 knows no other way (7dadeaa6e851); before, it is asked to
+ * at its start. */
+static bool preempts_programs(void)
+{
+	char line[4096] = "";
+	struct utsname name;
+	FILE *f;
+
+	if (!uname(&name) && strtol(name.release, NULL, 10) >= 7)
+		return true;
+	f = fopen("/proc/cmdline", "re");
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+	return strstr(line, "preempt=full") || strstr(line, "preempt=lazy");
+}
+
 void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net, const struct btf *kernel,
 		   const char *cgroup)
 {
+	const bool preempts = preempts_programs();
+
 	for (size_t i = 0; i < N_ROWS; i++) {
 		struct bpf_program *program = program_of(skel, &table[i]);
 
 		bpf_program__set_autoload(program, table[i].mechanisms & rows_of(mechanism, net) &&
 							   has_hook(kernel, program, &table[i]) &&
+							   (!(table[i].flags & TWIN) || preempts) &&
 							   (!(table[i].flags & BESIDE) || is_cgroup(cgroup)));
 	}
 	/* Linux 6.1 writes past the inode's security blob where bpf is no active LSM. */

@@ -13,7 +13,7 @@ struct muniment_bpf;
 struct bpf_link;
 struct bpf_program;
 
-#define KERNEL_LINKS_MAX   96
+#define KERNEL_LINKS_MAX   192 /* at least as many as the table in attach.c has rows */
 #define KERNEL_SERVING_MAX 64
 #define KERNEL_CGROUPS	   "/sys/fs/cgroup"
 
