@@ -208,6 +208,24 @@ static inline __attribute__((always_inline)) __u32 decide_enforced(__u32 wanted,
 	return mechanism == MECHANISM_TRACING ? ENFORCED_STOPPED : ENFORCED_DENIED;
 }
 
+#define GROUP_ADDRESS                                                                                        \
+	(1ull << 63) /* of the kernel: an mm_struct's; no other key of a memory_group has that bit */
+
+static inline __attribute__((always_inline)) __u64 decide_group_mix(__u64 value)
+{
+	value = (value ^ value >> 29) * 0xbf58476d1ce4e5b9ull;
+	value = (value ^ value >> 32) * 0x94d049bb133111ebull;
+	return (value ^ value >> 31) & ~(GROUP_ADDRESS | GROUP_SERVED);
+}
+
+/* The memory_group of who maps a file. Not by address: it may leave the memory and come back. */
+static inline __attribute__((always_inline)) __u64 decide_group_of_file(const struct object_id *id)
+{
+	__u64 rest = (__u64)id->dev << 32 | id->generation;
+
+	return decide_group_mix(id->ino * 0x9e3779b97f4a7c15ull ^ rest);
+}
+
 /* The bit that stands for a number in a filter of FILTER_WORDS words: multiplicative hashing, so that
  * neighbours spread. */
 static inline __attribute__((always_inline)) __u32 decide_filter_bit(__u64 number)

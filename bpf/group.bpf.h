@@ -31,23 +31,16 @@ struct {
 	__type(value, struct memory_group);
 } memory_groups SEC(".maps");
 
-#define GROUP_ADDRESS (1ull << 63) /* of the kernel: an mm_struct's; no other key has that bit */
-#define GROUP_DEPTH   16	   /* longest path that is followed; a path of n random keys has about ln n */
-#define GROUP_TRIES   4
+#define GROUP_DEPTH 16 /* longest path that is followed; a path of n random keys has about ln n */
+#define GROUP_TRIES 4
 
-static __always_inline u64 group__mix(u64 value)
-{
-	value = (value ^ value >> 29) * 0xbf58476d1ce4e5b9ull;
-	value = (value ^ value >> 32) * 0x94d049bb133111ebull;
-	return (value ^ value >> 31) & ~(GROUP_ADDRESS | GROUP_SERVED);
-}
-
-/* A file's. Not by address: it may leave the memory and come back. */
+/* A file's. */
 static __always_inline u64 group__of_file(struct inode *inode)
 {
-	u64 ino = inode->i_ino, rest = (u64)object__dev(inode) << 32 | inode->i_generation;
+	struct object_id id;
 
-	return group__mix(ino * 0x9e3779b97f4a7c15ull ^ rest);
+	object__id(inode, &id);
+	return decide_group_of_file(&id);
 }
 
 static __always_inline struct memory_group *group__find(u64 key)
@@ -301,7 +294,7 @@ static __noinline u64 group__enter(u64 memory)
 		return 0;
 	if (mine->joined)
 		return mine->joined;
-	key = group__mix(__sync_fetch_and_add(&control.groups, 1) + control.ring);
+	key = decide_group_mix(__sync_fetch_and_add(&control.groups, 1) + control.ring);
 	fresh = group__get(key);
 	if (!fresh)
 		return 0;

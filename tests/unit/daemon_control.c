@@ -32,6 +32,7 @@ static bool answer(void *ctx, const struct control_request *request, struct buf 
 			buf_printf(out, "%u", request->request);
 		if (request->process)
 			buf_printf(out, "%u", request->process);
+		buf_str(out, request->file);
 		return !later;
 	}
 	for (size_t i = 0; i < answer_size; i++)
@@ -87,6 +88,10 @@ static void test_commands(void **state)
 	assert_string_equal(
 		ask_text(fd, "{\"command\":\"label-clear\",\"reason\":\"audit\",\"process\":2147483647}"),
 		"{\"ok\":true,\"command\":8}audit,0,02147483647");
+	assert_string_equal(ask_text(fd, "{\"command\":\"files\"}"), "{\"ok\":true,\"command\":9}");
+	assert_string_equal(
+		ask_text(fd, "{\"command\":\"file-clear\",\"reason\":\"audit\",\"file\":\"/srv/a b\"}"),
+		"{\"ok\":true,\"command\":10}audit,0,0/srv/a b");
 	close(fd);
 	control_serve(control);
 }
@@ -113,6 +118,11 @@ static void test_nonsense(void **state)
 		"{\"command\":\"label-clear\",\"process\":1}",
 		"{\"command\":\"label-clear\",\"reason\":\"x\",\"process\":0}",
 		"{\"command\":\"label-clear\",\"reason\":\"x\",\"process\":2147483648}",
+		"{\"command\":\"files\",\"file\":\"/a\"}",
+		"{\"command\":\"file-clear\",\"file\":\"/a\"}",
+		"{\"command\":\"file-clear\",\"reason\":\"x\",\"file\":\"a\"}",
+		"{\"command\":\"file-clear\",\"reason\":\"x\",\"file\":\"/a\\nb\"}",
+		"{\"command\":\"file-clear\",\"reason\":\"x\",\"file\":7}",
 		"{\"command\":\"halt\"}",
 		"{\"command\":\"status\",\"x\":1}",
 		"{\"command\":\"status\",\"command\":\"reload\"}",

@@ -225,6 +225,47 @@ static void test_labels(void **state)
 	assert_int_equal(count_entries("\"process\":4711,\"label\":[\"5\"]"), 1);
 }
 
+static void *script_files(void *arg)
+{
+	static const char clear[] =
+		"{\"command\":\"file-clear\",\"reason\":\"it was a test\",\"file\":\"/srv/copy\"}";
+	json_t *answer = ask("files"), *file = json_array_get(json_object_get(answer, "files"), 0);
+
+	(void)arg;
+	assert_int_equal(json_integer_value(json_object_get(answer, "count")), 1);
+	assert_string_equal(json_string_value(json_object_get(file, "device")), "8:1");
+	assert_int_equal(json_integer_value(json_object_get(file, "inode")), 77);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(file, "stores"), 0)), "5");
+	json_decref(answer);
+	answer = ask_for("{\"command\":\"file-clear\",\"reason\":\"x\",\"file\":\"/srv/other\"}");
+	assert_string_equal(json_string_value(json_object_get(answer, "error")),
+			    "no such file is a copy of records");
+	json_decref(answer);
+	answer = ask_for(clear);
+	assert_true(json_is_true(json_object_get(answer, "ok")));
+	json_decref(answer);
+	answer = ask("files");
+	assert_int_equal(json_integer_value(json_object_get(answer, "count")), 0);
+	json_decref(answer);
+	answer = ask_for(clear);
+	assert_true(json_is_false(json_object_get(answer, "ok")));
+	json_decref(answer);
+	end_keeper();
+	return NULL;
+}
+
+static void test_files(void **state)
+{
+	(void)state;
+	side.copy = (struct object_id){.ino = 77, .dev = 8u << 20 | 1};
+	side.copy_label = 1 << 5;
+	assert_int_equal(live(script_files), EXIT_GOOD);
+	assert_int_equal(count_entries("a file is taken to hold no records any more"), 1);
+	assert_int_equal(count_entries("\"file\":{\"path\":\"/srv/"
+				       "copy\",\"device\":\"8:1\",\"inode\":77},\"label\":[\"5\"]"),
+			 1);
+}
+
 static void write_copies(const char *text)
 {
 	assert_int_equal(file_replace(path_of("ledger/copies"), text, strlen(text), 0600), 0);
@@ -391,12 +432,12 @@ static void test_refuses_to_start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events),		 cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_canary),		 cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_store_moved),	 cmocka_unit_test(test_open_before),
-		cmocka_unit_test(test_labels),		 cmocka_unit_test(test_copies),
-		cmocka_unit_test(test_programs),	 cmocka_unit_test(test_signer_dies),
-		cmocka_unit_test(test_refuses_to_start),
+		cmocka_unit_test(test_events),	    cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_canary),	    cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_store_moved), cmocka_unit_test(test_open_before),
+		cmocka_unit_test(test_labels),	    cmocka_unit_test(test_files),
+		cmocka_unit_test(test_copies),	    cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_signer_dies), cmocka_unit_test(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -41,6 +41,8 @@ static const struct {
 	[CONTROL_APPROVE] = {"approve", {"request", NULL}},
 	[CONTROL_LABELS] = {"labels", {NULL}},
 	[CONTROL_LABEL_CLEAR] = {"label-clear", {"reason", "process", NULL}},
+	[CONTROL_FILES] = {"files", {NULL}},
+	[CONTROL_FILE_CLEAR] = {"file-clear", {"reason", "file", NULL}},
 };
 
 static enum control_command command_of(const char *word)
@@ -52,17 +54,17 @@ static enum control_command command_of(const char *word)
 }
 
 /* Control characters would reach terminals and log readers. */
-static bool take_reason(const json_t *value, char *reason)
+static bool take_text(const json_t *value, char *to, size_t max)
 {
 	const char *text = json_string_value(value);
 	size_t n = json_string_length(value);
 
-	if (!text || !n || n > CONTROL_REASON_MAX)
+	if (!text || !n || n > max)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			return false;
-	memcpy(reason, text, n + 1);
+	memcpy(to, text, n + 1);
 	return true;
 }
 
@@ -82,7 +84,7 @@ static const char *take_members(json_t *request, struct control_request *r)
 	for (; members[n]; n++) {
 		const json_t *value = json_object_get(request, members[n]);
 
-		if (!strcmp(members[n], "reason") && !take_reason(value, r->reason))
+		if (!strcmp(members[n], "reason") && !take_text(value, r->reason, CONTROL_REASON_MAX))
 			return "expected a \"reason\" of 1 to 200 bytes without control characters";
 		if (!strcmp(members[n], "minutes") && !take_number(value, CONTROL_MINUTES_MAX, &r->minutes))
 			return "expected \"minutes\" from 1 to 480";
@@ -90,6 +92,11 @@ static const char *take_members(json_t *request, struct control_request *r)
 			return "expected the number of a \"request\"";
 		if (!strcmp(members[n], "process") && !take_number(value, INT32_MAX, &r->process))
 			return "expected the number of a \"process\"";
+		if (!strcmp(members[n], "file") &&
+		    (!take_text(value, r->file, CONTROL_FILE_MAX) || r->file[0] != '/'))
+			return "expected the absolute path of a \"file\", of at most 1023 bytes without "
+			       "control "
+			       "characters";
 	}
 	return json_object_size(request) == n + 1 ? NULL : "the request has members that do not belong to it";
 }
@@ -108,7 +115,7 @@ bool control_parse(const char *text, size_t n, struct control_request *ret_reque
 		*ret_why = "the request is not an object; expected {\"command\": …}";
 	else if (!word || !ret_request->command)
 		*ret_why = "expected a \"command\": status, reload, stop, maintenance, maintenance-end, "
-			   "approve, labels or label-clear";
+			   "approve, labels, label-clear, files or file-clear";
 	else
 		*ret_why = take_members(request, ret_request);
 	json_decref(request);

@@ -18,8 +18,9 @@
 #define CONTROL_ANSWER_MAX  (128u << 10)
 #define CONTROL_CLIENTS_MAX 8
 
-#define CONTROL_REASON_MAX  200 /* bytes */
-#define CONTROL_MINUTES_MAX 480 /* of one window for maintenance */
+#define CONTROL_REASON_MAX  200	 /* bytes */
+#define CONTROL_FILE_MAX    1023 /* bytes */
+#define CONTROL_MINUTES_MAX 480	 /* of one window for maintenance */
 
 enum control_command {
 	CONTROL_INVALID,
@@ -31,6 +32,8 @@ enum control_command {
 	CONTROL_APPROVE,	 /* request */
 	CONTROL_LABELS,
 	CONTROL_LABEL_CLEAR, /* reason, process: it is said to hold nothing any more */
+	CONTROL_FILES,
+	CONTROL_FILE_CLEAR, /* reason, file: likewise of a file, by its path */
 	CONTROL_COMMANDS
 };
 
@@ -41,6 +44,13 @@ struct control_peer {
 	uint32_t login_uid; /* UINT32_MAX when nobody logged in */
 };
 
+/* A file, as in struct object_id. */
+struct control_object {
+	uint64_t ino;
+	uint32_t dev;
+	uint32_t generation;
+};
+
 struct control_request {
 	enum control_command command;
 	struct control_peer peer;
@@ -48,6 +58,8 @@ struct control_request {
 	unsigned minutes;
 	unsigned request; /* number of what is to be approved */
 	unsigned process;
+	char file[CONTROL_FILE_MAX + 1];
+	struct control_object object; /* what lay there when it was asked; filled in by the keeper */
 };
 
 /* Reads a request, without its peer. False: *ret_why says what was expected (static text). */

@@ -43,6 +43,9 @@ static bool on_control(void *ctx, const struct control_request *request, struct 
 	case CONTROL_LABELS:
 		keeper_labels(k, answer);
 		return true;
+	case CONTROL_FILES:
+		keeper_files(k, answer);
+		return true;
 	default:
 		keeper_asked(k, request, answer);
 		return true;

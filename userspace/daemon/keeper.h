@@ -135,6 +135,13 @@ void keeper_labels(struct keeper *k, struct buf *answer);
 void keeper_label_clear(struct keeper *k, const struct control_request *r,
 			const struct control_peer *approver, struct buf *answer);
 
+/* keeper_files.c: the same of files that are copies. find: fills in r->object; false: refused. */
+void keeper_files(struct keeper *k, struct buf *answer);
+bool keeper_file_find(struct keeper *k, struct control_request *r, struct buf *answer);
+void keeper_file_clear(struct keeper *k, const struct control_request *r, const struct control_peer *approver,
+		       struct buf *answer);
+void keeper_add_file(struct buf *b, const struct control_request *r);
+
 /* keeper_copies.c: which files are copies, beyond a boot. load: once, with a policy in force, before programs decide by it.
  * watch: from time to time, and at the end. What fails is told. */
 void keeper_copies_load(struct keeper *k);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What an admin may ask of the daemon that would leave the host less guarded: to stop, to let its own files and
- * processes be changed for a while, to forget what a process holds. All stand in the ledger with who asked, why, and who agreed. See keeper.h.
+ * processes be changed for a while, to forget what a process or file holds. All stand in the ledger with who asked, why, and who agreed. See keeper.h.
  */
 #include "daemon/keeper.h"
 
@@ -99,8 +99,9 @@ static void answer_done(struct buf *answer, const char *what)
 static void carry_out(struct keeper *k, const struct control_request *r, const struct control_peer *approver,
 		      struct buf *answer)
 {
-	if (r->command == CONTROL_LABEL_CLEAR) {
-		keeper_label_clear(k, r, approver, answer);
+	if (r->command == CONTROL_LABEL_CLEAR || r->command == CONTROL_FILE_CLEAR) {
+		(r->command == CONTROL_LABEL_CLEAR ? keeper_label_clear : keeper_file_clear)(k, r, approver,
+											     answer);
 		return;
 	}
 	if (r->command == CONTROL_STOP)
@@ -131,9 +132,12 @@ static void ask_approver(struct keeper *k, const struct control_request *r, stru
 	json_str(b, "what",
 		 r->command == CONTROL_STOP	     ? "stop"
 		 : r->command == CONTROL_LABEL_CLEAR ? "label-clear"
+		 : r->command == CONTROL_FILE_CLEAR  ? "file-clear"
 						     : "maintenance");
 	if (r->command == CONTROL_LABEL_CLEAR)
 		json_u64(b, "process", r->process);
+	if (r->command == CONTROL_FILE_CLEAR)
+		keeper_add_file(b, r);
 	json_u64(b, "request", k->asked_number);
 	keeper_event_end(k);
 	json_open(answer, NULL, '{');
@@ -162,23 +166,27 @@ static void approve(struct keeper *k, const struct control_request *r, struct bu
 	}
 }
 
-void keeper_asked(struct keeper *k, const struct control_request *request, struct buf *answer)
+void keeper_asked(struct keeper *k, const struct control_request *r, struct buf *answer)
 {
 	const struct policy_image *image = ocsf_policy(recorder_ocsf(k->recorder));
+	struct control_request request = *r;
 
-	if (request->command == CONTROL_APPROVE) {
-		approve(k, request, answer);
-	} else if (request->command == CONTROL_MAINTENANCE_END) {
+	/* The file is the one that lies there now, whatever does when somebody agrees. */
+	if (r->command == CONTROL_FILE_CLEAR && !keeper_file_find(k, &request, answer))
+		return;
+	if (r->command == CONTROL_APPROVE) {
+		approve(k, r, answer);
+	} else if (r->command == CONTROL_MAINTENANCE_END) {
 		if (k->window_ns) {
-			end_window(k, request);
+			end_window(k, r);
 			answer_done(answer, "the window is closed");
 		} else {
 			control_refuse(answer, "no window is open");
 		}
 	} else if (image->n_approvers) {
-		ask_approver(k, request, answer);
+		ask_approver(k, &request, answer);
 	} else {
-		carry_out(k, request, NULL, answer);
+		carry_out(k, &request, NULL, answer);
 	}
 }
 

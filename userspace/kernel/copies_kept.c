@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/decide.h"
 #include "kernel/state.h"
 #include "muniment.skel.h"
 
@@ -52,4 +53,35 @@ int kernel_add_copy(struct kernel *k, const struct object_id *id, uint64_t label
 	label |= had;
 	err = bpf_map_update_elem(fd, id, &label, BPF_ANY);
 	return err ? err : 1;
+}
+
+static int label_of(const struct kernel *k, const struct object_id *id, uint64_t *ret_label)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.labels_by_file), id, ret_label) ? -errno : 0;
+}
+
+int kernel_find_copy(struct kernel *k, const char *path, struct object_id *ret_id, uint64_t *ret_label)
+{
+	struct identified id;
+	int err = kernel_identify_path(k, path, &id);
+
+	if (err)
+		return err;
+	*ret_id = id.id;
+	return label_of(k, ret_id, ret_label);
+}
+
+int kernel_clear_copy(struct kernel *k, const struct object_id *id, uint64_t *ret_label)
+{
+	struct control *control = &k->skel->data_control->control;
+	int err = label_of(k, id, ret_label);
+
+	if (!err && bpf_map_delete_elem(bpf_map__fd(k->skel->maps.labels_by_file), id))
+		err = -errno;
+	if (!err)
+		err = kernel_clear_shared(k, decide_group_of_file(id), ret_label);
+	/* Who has it open is decided anew at the next use; and what is kept beyond a boot is written anew. */
+	__atomic_add_fetch(&control->copies, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&control->epoch, EPOCH_STEP, __ATOMIC_SEQ_CST);
+	return err;
 }

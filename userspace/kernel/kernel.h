@@ -134,6 +134,12 @@ typedef int (*kernel_copy_fn)(void *ctx, const struct object_id *id, uint64_t la
 int kernel_copies(struct kernel *k, kernel_copy_fn fn, void *ctx);
 int kernel_add_copy(struct kernel *k, const struct object_id *id, uint64_t label);
 uint64_t kernel_copies_made(const struct kernel *k);
+/* The file by that path (no symbolic link) if it is a copy: by which the next function knows it, and its label. 0; -ENOENT:
+ * it is none, or not there; or -errno. */
+int kernel_find_copy(struct kernel *k, const char *path, struct object_id *ret_id, uint64_t *ret_label);
+/* That file is taken to hold nothing any more, nor those who have it mapped what they hold by that; label: what it was. 0,
+ * -ENOENT if it is no copy by now, or -errno. */
+int kernel_clear_copy(struct kernel *k, const struct object_id *id, uint64_t *ret_label);
 
 /* A mounted file system whose objects keep their numbers over a boot. id: of itself, from one boot to the next. */
 struct kernel_file_system {

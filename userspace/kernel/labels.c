@@ -109,8 +109,7 @@ static uint64_t shared_key(const struct kernel *k, uint64_t memory)
 	return memory;
 }
 
-/* What it holds with others by its memory, and serves with them. */
-static int clear_shared(const struct kernel *k, uint64_t memory, uint64_t *ret_label)
+int kernel_clear_shared(const struct kernel *k, uint64_t memory, uint64_t *ret_label)
 {
 	int fd = bpf_map__fd(k->skel->maps.labels_by_memory), err = 0;
 	uint64_t key = shared_key(k, memory), served = key ^ GROUP_SERVED, stores = 0, none = 0;
@@ -137,7 +136,7 @@ int kernel_clear_label(struct kernel *k, uint32_t tgid, uint64_t *ret_label)
 	err = bpf_map_lookup_elem(fd, &process, &label);
 	if (!err) {
 		*ret_label = label.stores;
-		err = clear_shared(k, label.memory, ret_label);
+		err = kernel_clear_shared(k, label.memory, ret_label);
 	}
 	label.stores = label.serves = label.told = 0;
 	if (!err)

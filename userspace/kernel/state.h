@@ -112,6 +112,10 @@ void kernel_select(struct muniment_bpf *skel, enum mechanism mechanism, bool net
 int kernel_attach_privileged(struct kernel *k);
 
 void kernel_tell_serving(struct kernel *k);
+/* Who shares the memory by that key (bpf/group.bpf.h) is taken to hold nothing by it; what they held is added to *ret_label.
+ * 0 or -errno. */
+int kernel_clear_shared(const struct kernel *k, uint64_t key, uint64_t *ret_label);
+
 uint64_t kernel_missed_runs(const struct kernel *k, uint64_t *ret_labels);
 
 /* --- identify.c --- */

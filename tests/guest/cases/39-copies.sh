@@ -227,6 +227,26 @@ t_check "where none should lie" as daemon cp "$R" out/alerted
 m_events
 m_entry "that is told" '.action_id == 3 and (.unmapped.muniment | .operations == ["copy"] and .reason == "copies" and .enforced == "allowed")'
 
+# The list, and what is taken off it.
+listed() {
+	"$MUNIMENT" labels --files --run "$M/run" | awk -v inode="$(stat -c %i "$1")" '$2 == inode { print $3 }'
+}
+t_equal "the list has a copy" ehr "$(listed work/copy)"
+"$MUNIMENT" labels --run "$M/run" --clear-file work/copy >/dev/null 2>&1
+t_equal "to clear it needs a reason" 2 $?
+"$MUNIMENT" labels --run "$M/run" --clear-file "$R" --reason none >/dev/null 2>&1
+t_equal "and a copy" 3 $?
+t_check "it is said to hold nothing" "$MUNIMENT" labels --run "$M/run" --clear-file work/copy --reason "it was anonymised"
+t_equal "it is on the list no more" "" "$(listed work/copy)"
+t_equal "anybody may read it" "$MARKER" "$(as news cat work/copy)"
+m_entry "who said so, and why" ".unmapped.muniment | .kind == \"label_cleared\" and .reason == \"it was anonymised\" and
+	.file.path == \"$CASE_DIR/work/copy\" and .file.inode == $(stat -c %i work/copy) and .label == [\"ehr\"]"
+t_check "records are written there once more" as daemon cp "$R" work/copy
+m_attack "then it is a copy again" "user=news $TELLS=ehr" as news cat work/copy
+t_check "and so is what was mapped said to hold nothing" "$MUNIMENT" labels --run "$M/run" --clear-file work/unlocked --reason "as well"
+t_check "which anybody may read" as news cat work/unlocked
+m_events
+
 # What a program writes may be no copy: known as a role's is, so that a script is one, as long as it is what it was.
 policy "copies: {else: deny}
 declassify: [{to: [$CASE_DIR/out], programs: [$CASE_DIR/aggregate]}]"
