@@ -132,6 +132,16 @@ void keeper_asks_status(const struct keeper *k, struct buf *b);
 
 /* keeper_labels.c: which processes may hold records, and that one is taken to hold none. */
 void keeper_labels(struct keeper *k, struct buf *answer);
+
+/* Answers with what `each` adds to b, and how many there are in all: n, of which KEEPER_LISTED are shown. */
+#define KEEPER_LISTED 400 /* of one answer, which has an end */
+struct keeper_listing {
+	struct keeper *k;
+	struct buf *b;
+	uint64_t n;
+};
+void keeper_list(struct keeper *k, struct buf *answer, const char *key, int (*each)(struct keeper_listing *));
+
 void keeper_label_clear(struct keeper *k, const struct control_request *r,
 			const struct control_peer *approver, struct buf *answer);
 

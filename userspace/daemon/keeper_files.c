@@ -9,8 +9,6 @@
 #include "base/json.h"
 #include "pipeline/ocsf.h"
 
-#define FILES_SHOWN 400 /* of one answer, which has an end */
-
 /* As stat(1) and find(1) know it: a copy has no path that would be its own. */
 static void add_object(struct buf *b, uint32_t dev, uint64_t ino)
 {
@@ -21,17 +19,11 @@ static void add_object(struct buf *b, uint32_t dev, uint64_t ino)
 	json_u64(b, "inode", ino);
 }
 
-struct listing {
-	struct keeper *k;
-	struct buf *b;
-	uint64_t n;
-};
-
 static int on_copy(void *ctx, const struct object_id *id, uint64_t label)
 {
-	struct listing *listing = ctx;
+	struct keeper_listing *listing = ctx;
 
-	if (listing->n++ >= FILES_SHOWN)
+	if (listing->n++ >= KEEPER_LISTED)
 		return 0;
 	json_open(listing->b, NULL, '{');
 	add_object(listing->b, id->dev, id->ino);
@@ -40,22 +32,14 @@ static int on_copy(void *ctx, const struct object_id *id, uint64_t label)
 	return 0;
 }
 
+static int each_copy(struct keeper_listing *listing)
+{
+	return kernel_copies(listing->k->kernel, on_copy, listing);
+}
+
 void keeper_files(struct keeper *k, struct buf *answer)
 {
-	struct listing listing = {.k = k, .b = answer};
-	int err;
-
-	json_open(answer, NULL, '{');
-	json_bool(answer, "ok", true);
-	json_open(answer, "files", '[');
-	err = kernel_copies(k->kernel, on_copy, &listing);
-	json_close(answer, ']');
-	json_u64(answer, "count", listing.n);
-	json_close(answer, '}');
-	if (err) {
-		buf_reset(answer);
-		control_refuse(answer, strerror(-err));
-	}
+	keeper_list(k, answer, "files", each_copy);
 }
 
 static void refuse(struct buf *answer, int err)

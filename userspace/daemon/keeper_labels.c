@@ -8,24 +8,16 @@
 #include "base/json.h"
 #include "pipeline/ocsf.h"
 
-#define LABELS_SHOWN 400 /* of one answer, which has an end */
-
-struct listing {
-	struct keeper *k;
-	struct buf *b;
-	uint64_t n;
-};
-
 static void on_labelled(void *ctx, const void *record)
 {
 	const struct labelled *l = record;
-	struct listing *listing = ctx;
+	struct keeper_listing *listing = ctx;
 	struct keeper *k = listing->k;
 	struct buf *b = listing->b;
 	uint32_t person = l->login_uid != ID_UNSET ? l->login_uid : l->uid;
 	const char *name = enrich_user_name(recorder_enrich(k->recorder), person);
 
-	if (listing->n++ >= LABELS_SHOWN)
+	if (listing->n++ >= KEEPER_LISTED)
 		return;
 	json_open(b, NULL, '{');
 	json_u64(b, "pid", l->tgid);
@@ -37,15 +29,15 @@ static void on_labelled(void *ctx, const void *record)
 	json_close(b, '}');
 }
 
-void keeper_labels(struct keeper *k, struct buf *answer)
+void keeper_list(struct keeper *k, struct buf *answer, const char *key, int (*each)(struct keeper_listing *))
 {
-	struct listing listing = {.k = k, .b = answer};
+	struct keeper_listing listing = {.k = k, .b = answer};
 	int err;
 
 	json_open(answer, NULL, '{');
 	json_bool(answer, "ok", true);
-	json_open(answer, "processes", '[');
-	err = kernel_labelled(k->kernel, on_labelled, &listing);
+	json_open(answer, key, '[');
+	err = each(&listing);
 	json_close(answer, ']');
 	json_u64(answer, "count", listing.n);
 	json_close(answer, '}');
@@ -53,6 +45,16 @@ void keeper_labels(struct keeper *k, struct buf *answer)
 		buf_reset(answer);
 		control_refuse(answer, strerror(-err));
 	}
+}
+
+static int each_labelled(struct keeper_listing *listing)
+{
+	return kernel_labelled(listing->k->kernel, on_labelled, listing);
+}
+
+void keeper_labels(struct keeper *k, struct buf *answer)
+{
+	keeper_list(k, answer, "processes", each_labelled);
 }
 
 void keeper_label_clear(struct keeper *k, const struct control_request *r,
